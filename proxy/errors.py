@@ -1,0 +1,182 @@
+"""Every failure the proxy can name, in one table: stable code, HTTP status, hint.
+
+The tree:
+
+    ProxyError                 anything the proxy itself has to say; carries one `Problem`
+    ├── Refused                the caller's request is not acceptable; nothing was signed or sent
+    ├── UpstreamFailed         the bank could not be asked, or did not answer properly; `sent` tells which
+    ├── KeyUnusable            a key, certificate or credential cannot be used
+    └── ConfigInvalid          the configuration has problems; `problems` lists all of them
+
+Codes are an interface: docs/errors.md lists them, a test compares, CHANGELOG tells of every change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Sent = Literal["no", "maybe"]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One row of the table.
+
+    code: stable, snake case.  status: HTTP status (0: never leaves by HTTP).  title: one sentence, what is wrong.
+    hint: one sentence, what to do.  proxy_status: the error type of RFC 9209 section 2.3, or "" for none.
+    """
+
+    code: str
+    status: int
+    title: str
+    hint: str
+    proxy_status: str = ""
+
+
+def _table(*rows: Problem) -> dict[str, Problem]:
+    table = {row.code: row for row in rows}
+    assert len(table) == len(rows), "two problems share a code"
+    return table
+
+
+_REQUEST = "http_request_error"
+_DENIED = "http_request_denied"
+
+PROBLEMS: dict[str, Problem] = _table(
+    # --- the caller's request
+    Problem("malformed_request", 400, "The bytes received are not one well-formed HTTP/1.1 request.",
+            "Send a request that follows RFC 9112 to the letter; the detail names the part.", _REQUEST),
+    Problem("bad_target", 400, "The request target cannot be signed as it was sent.",
+            "Percent-encode the path and query in the application; the detail names the offending part.", _REQUEST),
+    Problem("body_not_allowed", 400, "A GET or HEAD request carries a body, which the bank's signature cannot cover.",
+            "Send the request without a body, or with POST.", _REQUEST),
+    Problem("protected_header_in_connection", 400, "The Connection header names a header that must reach the bank.",
+            "Remove that name from the Connection header.", _REQUEST),
+    Problem("content_type_invalid", 400, "The Content-Type header appears more than once or is empty.",
+            "Send exactly one Content-Type header.", _REQUEST),
+    Problem("client_unauthenticated", 401, "This listener signs only for callers that present its token.",
+            "Send 'Proxy-Authorization: Bearer <token>' with the token from client_token_file.", _DENIED),
+    Problem("browser_origin", 403, "The request comes from a web page, and web pages may not have requests signed.",
+            "Call the proxy from a server or a command line, without Origin and cross-site Sec-Fetch headers.", _DENIED),
+    Problem("route_denied", 403, "The route does not allow this method and path.",
+            "Add it to the route's allow list, or call a path that is allowed.", _DENIED),
+    Problem("self_connect", 403, "The destination is this proxy itself.",
+            "Point the route's upstream at the bank, not at the proxy's own address.", _DENIED),
+    Problem("route_unknown", 404, "No route matches this path on this listener.",
+            "Check the path, or add a route whose prefix matches it.", "destination_not_found"),
+    Problem("method_not_supported", 405, "This method is never signed.",
+            "Use GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS.", _DENIED),
+    Problem("request_timeout", 408, "The request did not arrive completely in time.",
+            "Send the whole request at once, or raise timeouts.read.", "http_request_error"),
+    Problem("body_too_large", 413, "The request body is larger than this proxy buffers.",
+            "Send less, or raise limits.body.", _REQUEST),
+    Problem("expectation_failed", 417, "The Expect header asks for something other than 100-continue.",
+            "Remove the Expect header.", _REQUEST),
+    Problem("host_not_allowed", 421, "The Host header is not one of this proxy's own names.",
+            "Call the proxy by its address, or add the name to allowed_hosts.", _DENIED),
+    Problem("headers_too_large", 431, "The request head is larger than this proxy accepts.",
+            "Send fewer or shorter headers, or raise limits.head.", _REQUEST),
+    Problem("overloaded", 503, "The proxy has as many requests or connections in hand as it may.",
+            "Try again after the Retry-After seconds, or raise limits.", "proxy_internal_response"),
+    # --- the signature
+    Problem("key_unavailable", 503, "There is no usable signing key for this route.",
+            "Look at /status and the log for the reason, mend the key, and reload.", "proxy_configuration_error"),
+    Problem("signing_failed", 503, "The key source could not make the signature.",
+            "Look at the log for the reason; the request may be sent again.", "proxy_internal_error"),
+    Problem("internal_error", 500, "The proxy failed in a way its authors did not foresee.",
+            "Report it with the request id; the log has the details.", "proxy_internal_error"),
+    # --- the bank
+    Problem("upstream_dns", 502, "The bank's host name does not resolve.",
+            "Check the route's upstream, and DNS on this machine.", "dns_error"),
+    Problem("upstream_connect", 502, "The bank refused the connection or could not be reached.",
+            "Check the network, the firewall and egress_proxy.", "connection_refused"),
+    Problem("upstream_connect_timeout", 504, "No connection to the bank could be made in time.",
+            "Check the network and the firewall, or raise timeouts.connect.", "connection_timeout"),
+    Problem("upstream_tls", 502, "The bank's TLS certificate or protocol is not acceptable.",
+            "Check the route's host; if the bank has its own root, add it with upstream_ca_file.",
+            "tls_certificate_error"),
+    Problem("egress_proxy_failed", 502, "The egress proxy refused to open a tunnel to the bank.",
+            "Check egress_proxy and its credentials.", "proxy_configuration_error"),
+    Problem("upstream_closed", 502, "The bank closed the connection before it answered.",
+            "The bank may have acted: query the status, do not resend.", "connection_terminated"),
+    Problem("upstream_malformed", 502, "The bank's answer is not well-formed HTTP/1.1.",
+            "The bank may have acted: query the status, do not resend.", "http_protocol_error"),
+    Problem("upstream_timeout", 504, "The bank did not answer in time.",
+            "The bank may have acted: query the status, do not resend.", "http_response_timeout"),
+    Problem("upstream_write_timeout", 504, "The bank did not take the request in time.",
+            "The bank may have acted: query the status, do not resend.", "connection_write_timeout"),
+    Problem("pool_timeout", 503, "No connection to the bank became free in time.",
+            "Try again, or raise limits.upstream_connections.", "connection_limit_reached"),
+    # --- start and command line, never by HTTP
+    Problem("config_invalid", 0, "The configuration is not usable.", "Correct the listed places."),
+    Problem("config_unreadable", 0, "The configuration file cannot be read.", "Check the path and its permissions."),
+    Problem("unsafe_listen", 0, "A listener on a non-loopback address would sign for anybody.",
+            "Set client_token_file, or --unsafe-listen if something else keeps strangers out."),
+    Problem("address_in_use", 0, "The address is already in use.", "Stop the other program or choose another port."),
+    Problem("address_unavailable", 0, "The address cannot be listened on.", "Check the address and the port."),
+    Problem("key_unreadable", 0, "The key, certificate or secret file cannot be read.",
+            "Check the path and its permissions."),
+    Problem("key_permissions", 0, "The key file can be read by others.",
+            "chmod 600 it; for a Kubernetes fsGroup set allow_group_read: true."),
+    Problem("key_format", 0, "The file holds no private key in a format this program reads.",
+            "Give PEM (PKCS#1, PKCS#8), DER, PKCS#12 or a bare base64 body."),
+    Problem("key_password", 0, "The password does not open the key.", "Check the password file."),
+    Problem("key_type", 0, "The key is not RSA, and the bank takes only rsa-sha256.", "Use the QSealC's RSA key."),
+    Problem("key_too_small", 0, "The RSA key is shorter than 2048 bits.", "Use a key of at least 2048 bits."),
+    Problem("certificate_format", 0, "The file holds no X.509 certificate.", "Give PEM, DER, PKCS#12 or bare base64."),
+    Problem("key_pair_mismatch", 0, "The key and the certificate are not a pair.",
+            "Use the private key that this certificate was issued for."),
+    Problem("certificate_expired", 0, "The certificate has expired.", "Renew it, and upload the new one to the bank."),
+    Problem("certificate_not_yet_valid", 0, "The certificate is not valid yet.", "Check its dates and this clock."),
+    Problem("not_the_sandbox_key", 0, "The sandbox accepts only the bank's published demo key.",
+            "Use the demo key from the bank's documentation, or signature: skip."),
+    Problem("secret_missing", 0, "A credential is missing or empty.", "Check the file or the environment variable."),
+)
+
+
+class ProxyError(Exception):
+    """A failure with a row in PROBLEMS.
+
+    detail: one clause for this occasion.  It is shown to callers and logged, so it never holds a value the caller or
+    the bank sent, nor a secret.
+    """
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        self.problem = PROBLEMS[code]
+        self.detail = detail
+        super().__init__(code, detail)
+
+    @property
+    def code(self) -> str:
+        return self.problem.code
+
+    def __str__(self) -> str:
+        """One sentence what is wrong, one what to do."""
+        title = self.problem.title
+        what = f"{title[:-1]}: {self.detail}." if self.detail else title
+        return f"{what} {self.problem.hint}"
+
+
+class Refused(ProxyError):
+    """The request is refused before anything was signed."""
+
+
+class UpstreamFailed(ProxyError):
+    """The bank was not asked (`sent` is "no") or may have been (`sent` is "maybe")."""
+
+    def __init__(self, code: str, detail: str = "", *, sent: Sent) -> None:
+        super().__init__(code, detail)
+        self.sent: Sent = sent
+
+
+class KeyUnusable(ProxyError):
+    """A key, certificate or credential that must not or cannot be used."""
+
+
+class ConfigInvalid(ProxyError):
+    """All problems of a configuration at once: pairs of (YAML path, sentence)."""
+
+    def __init__(self, problems: list[tuple[str, str]], source: str = "") -> None:
+        super().__init__("config_invalid", source)
+        self.problems = problems
