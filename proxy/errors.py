@@ -58,7 +58,7 @@ PROBLEMS: dict[str, Problem] = _table(
     Problem("client_unauthenticated", 401, "This listener signs only for callers that present its token.",
             "Send 'Proxy-Authorization: Bearer <token>' with the token from client_token_file.", _DENIED),
     Problem("browser_origin", 403, "The request comes from a web page, and web pages may not have requests signed.",
-            "Call the proxy from a server or a command line, without Origin and cross-site Sec-Fetch headers.", _DENIED),
+            "Call the proxy from a server or a command line, without Origin or Sec-Fetch headers.", _DENIED),
     Problem("route_denied", 403, "The route does not allow this method and path.",
             "Add it to the route's allow list, or call a path that is allowed.", _DENIED),
     Problem("self_connect", 403, "The destination is this proxy itself.",

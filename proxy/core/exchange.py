@@ -1,0 +1,62 @@
+"""The record of one call, made once when it is over; the log line, the metrics and the diagnosis all read it."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+import msgspec
+
+Outcome = Literal["answered", "refused", "failed", "client_gone", "cut"]
+
+_SPECIFIC = re.compile(rb"(?=[^/]*[0-9@%])[^/]{4,}")
+
+
+class Timings(msgspec.Struct, frozen=True):
+    """Seconds.  queue: until a connection was free.  sign: key operation.  upstream: from the write to the answer's
+    head.  total: from the complete request to the last byte of the answer."""
+
+    queue: float = 0.0
+    sign: float = 0.0
+    upstream: float = 0.0
+    total: float = 0.0
+
+
+class Exchange(msgspec.Struct, frozen=True, kw_only=True):
+    """One call from the complete request to its end.
+
+    refused_by: "proxy" for our own error answers, "bank" for its 4xx and 5xx, "" otherwise.  code: our stable code or
+    the bank's.  sent: whether the bank may have received the request.  bank_date: the answer's Date header.
+    """
+
+    request_id: str
+    client: str
+    listener: str
+    route: str
+    application: str
+    method: str
+    path: str
+    status: int
+    outcome: Outcome
+    refused_by: str = ""
+    code: str = ""
+    detail: str = ""
+    sent: Literal["no", "maybe", "yes"] = "no"
+    attempts: int = 0
+    request_bytes: int = 0
+    response_bytes: int = 0
+    key: str = ""
+    notes: tuple[str, ...] = ()
+    traceparent: str = ""
+    bank_id: str = ""
+    bank_message_id: str = ""
+    timings: Timings = Timings()
+
+
+def path_template(path: bytes) -> str:
+    """The path with identifying segments replaced by "*": account numbers are personal data.
+
+    A segment counts as identifying when it has four or more bytes and a digit, "@" or "%" among them; versions such as
+    "v5" stay.
+    """
+    return _SPECIFIC.sub(b"*", path).decode("latin-1")

@@ -1,0 +1,93 @@
+"""Which route a request takes, and whether that route lets it pass: the one place that judges method and path."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Generic, Protocol, TypeVar
+
+from proxy.core.target import has_encoded_slash
+from proxy.errors import Refused
+
+METHODS = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"))
+"""Methods that are ever signed.  TRACE would echo the injected secrets; CONNECT is not a request to the bank."""
+
+_RULE = re.compile(r"(?:(?P<methods>[A-Za-z]+(?:,[A-Za-z]+)*) +)?(?P<path>/\S*)")
+
+
+class Rule:
+    """One line of an allow list: "GET,POST /personal/v5/accounts/*".
+
+    "*" stands for one or more bytes within a segment, "**" for anything, slashes included.  No methods: all of them.
+    """
+
+    __slots__ = ("_pattern", "methods", "text")
+
+    def __init__(self, text: str) -> None:
+        """Raises ValueError with a sentence when text is not a rule."""
+        match = _RULE.fullmatch(text.strip())
+        if match is None:
+            raise ValueError("an allow rule reads 'GET,POST /path/*' or '/path/**'")
+        methods = match["methods"]
+        self.methods = frozenset(m.upper().encode() for m in methods.split(",")) if methods else METHODS
+        unknown = self.methods - METHODS
+        if unknown:
+            raise ValueError(f"{sorted(unknown)[0].decode()} is not a method that is signed")
+        self.text = text
+        self._pattern = re.compile(_glob(match["path"]).encode())
+
+    def allows(self, method: bytes, path: bytes) -> bool:
+        return method in self.methods and self._pattern.fullmatch(path) is not None
+
+
+def _glob(path: str) -> str:
+    parts = re.split(r"(\*\*|\*)", path)
+    return "".join({"**": ".*", "*": "[^/]+"}.get(part, re.escape(part)) for part in parts)
+
+
+class Access:
+    """A route's allow list; an empty one allows every signed method on every path."""
+
+    __slots__ = ("_encoded_slash", "_rules")
+
+    def __init__(self, rules: Iterable[str] = (), *, allow_encoded_slash: bool = False) -> None:
+        self._rules = tuple(Rule(text) for text in rules)
+        self._encoded_slash = allow_encoded_slash
+
+    def check(self, method: bytes, path: bytes) -> None:
+        """path: without query.  Raises Refused."""
+        if not self._rules:
+            return
+        if not self._encoded_slash and has_encoded_slash(path):
+            raise Refused("bad_target", "an encoded slash ('%2f') could slip past the route's allow list; "
+                                        "set allow_encoded_slash to send it")
+        if not any(rule.allows(method, path) for rule in self._rules):
+            raise Refused("route_denied")
+
+
+class Prefixed(Protocol):
+    @property
+    def prefix(self) -> bytes: ...
+
+
+R = TypeVar("R", bound=Prefixed)
+
+
+class RouteTable(Generic[R]):
+    """The routes of one listener; the longest prefix wins."""
+
+    __slots__ = ("_routes",)
+
+    def __init__(self, routes: Iterable[R]) -> None:
+        ordered = sorted(routes, key=lambda route: len(route.prefix), reverse=True)
+        self._routes = tuple((route.prefix, route.prefix.rstrip(b"/") + b"/", route) for route in ordered)
+
+    def find(self, path: bytes) -> R:
+        """path: without query.  A prefix matches whole segments only.  Raises Refused("route_unknown")."""
+        for prefix, below, route in self._routes:
+            if path.startswith(below) or path == prefix:
+                return route
+        raise Refused("route_unknown")
+
+    def __iter__(self) -> Iterator[R]:
+        return (route for _, _, route in self._routes)
