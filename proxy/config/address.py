@@ -1,0 +1,55 @@
+"""Which addresses and host names may be written, judged without asking the network."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
+_HOST_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^:@/\[\]]+)(?::(?P<port>[0-9]{1,5}))?", re.ASCII)
+UNIX = "unix:"
+
+
+def is_loopback(address: str) -> bool:
+    """Whether only this machine reaches the address: 127.0.0.0/8, ::1, the mapped forms and "localhost"."""
+    ip = ip_address(address)
+    if ip is None:
+        return address.lower() == "localhost"
+    mapped = getattr(ip, "ipv4_mapped", None)
+    return (mapped or ip).is_loopback
+
+
+def ip_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address, in brackets or not, or None when text is none."""
+    try:
+        return ipaddress.ip_address(text.removeprefix("[").removesuffix("]") if text[:1] == "[" else text)
+    except ValueError:
+        return None
+
+
+def is_host(text: str) -> bool:
+    """Whether text is an IP address or a host name.  A name that ends in a number would be read as an address."""
+    if ip_address(text) is not None:
+        return True
+    return _HOST_NAME.fullmatch(text) is not None and not text.rpartition(".")[2].isdigit()
+
+
+def split_host_port(text: str) -> tuple[str, int | None] | None:
+    """("host", port or None), IPv6 without its brackets; None when text is not host[:port]."""
+    match = _HOST_PORT.fullmatch(text)
+    if match is None or not is_host(match["host"]):
+        return None
+    port = int(match["port"]) if match["port"] else None
+    if port is not None and not 1 <= port <= 65535:
+        return None
+    return match["host"].strip("[]"), port
+
+
+def listen_problem(address: str) -> str:
+    """Why a listener cannot have this address, or ""."""
+    if address.startswith(UNIX):
+        return "Unix sockets are not supported yet. Give an IP address, such as 127.0.0.1."
+    if address != "localhost" and ip_address(address) is None:
+        return "This is not an IP address. Give one, such as 127.0.0.1, or localhost."
+    return ""

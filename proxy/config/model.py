@@ -1,0 +1,150 @@
+"""What can be set: every key of the configuration file, with its default and its meaning.
+
+The documentation, the JSON Schema and the reader are all driven by these types.  `shorthand` names the field that a
+bare string stands for.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from proxy.core.profiles import PROFILES
+from proxy.core.signing import EmptyBody, FormRule
+from proxy.wire.limits import Limits, Timeouts
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Delay = Annotated[float, Meta(ge=0)]
+MAIN = "main"
+
+
+class Listener(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One more port on which the proxy accepts requests; routes name it with `listener`."""
+
+    address: Annotated[str, Meta(description="IP address to listen on; `localhost` is `127.0.0.1`.")] = "127.0.0.1"
+    port: Annotated[Port, Meta(description="Port to listen on; 0 lets the system choose.")]
+
+
+class Application(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one application is known by at the bank.  Secrets are never written here, only where they are."""
+
+    client_id: Annotated[str | None, Meta(description="Client id as in the bank's portal, hyphens included.")] = None
+    client_id_file: Annotated[str | None, Meta(description="File that holds the client id.")] = None
+    client_id_env: Annotated[str | None, Meta(description="Environment variable that holds the client id.")] = None
+    client_secret_file: Annotated[str | None, Meta(description="File that holds the client secret.")] = None
+    client_secret_env: Annotated[
+        str | None, Meta(description="Environment variable that holds the client secret.")] = None
+    key_file: Annotated[str | None, Meta(description=(
+        "Private key of the QSealC: PEM, DER, PKCS#12 or a bare base64 body. Not needed where every route of the "
+        "application has `signature: skip`."))] = None
+    certificate_file: Annotated[str | None, Meta(description=(
+        "The QSealC itself, to check that it is the key's and in date. Not needed when `key_file` is a PKCS#12 "
+        "file."))] = None
+    key_password_file: Annotated[str | None, Meta(description="File that holds the key's password.")] = None
+    key_password_env: Annotated[
+        str | None, Meta(description="Environment variable that holds the key's password.")] = None
+    allow_group_read: Annotated[bool, Meta(description=(
+        "Accept a key file that its group may read, as a Kubernetes `fsGroup` makes it."))] = False
+
+
+class Route(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Requests under one prefix of one listener go to one bank, sealed for one application."""
+
+    shorthand: ClassVar[str] = "profile"
+
+    name: Annotated[str | None, Meta(description=(
+        "Name in log lines and metrics; by default the profile, with the prefix where two routes share it."))] = None
+    profile: Annotated[str, Meta(
+        description="Bank and environment: " + ", ".join(f"`{name}`" for name in PROFILES) + ".",
+        extra_json_schema={"enum": sorted(PROFILES)})]
+    prefix: Annotated[str, Meta(description=(
+        "Paths that belong to this route, in whole segments; the longest prefix wins."))] = "/"
+    listener: Annotated[str, Meta(description="Listener that serves this route.")] = MAIN
+    upstream: Annotated[str | None, Meta(description=(
+        "`https://host[:port][/base]` to send to instead of the profile's host."))] = None
+    host: Annotated[str | None, Meta(description=(
+        "Host name that is signed, sent as `Host` and checked in the certificate when `upstream` is reached by "
+        "another name or address; by default the upstream's."))] = None
+    application: Annotated[str | None, Meta(description=(
+        "Application whose key and credentials are used; by default the only one."))] = None
+    allow: Annotated[tuple[str, ...], Meta(description=(
+        "Methods and paths that pass, such as `GET,POST /personal/v5/*` or `/corporate/**`; empty: all."))] = ()
+    allow_encoded_slash: Annotated[bool, Meta(description=(
+        "Let `%2f` pass although an allow list is set, which it could slip past."))] = False
+    strip_prefix: Annotated[bool, Meta(description="Remove `prefix` from the path before it is signed and sent.")] = (
+        False)
+    signature: Annotated[Literal["sign", "skip"], Meta(description=(
+        "`skip` sends the sandbox's literal instead of a signature; only to the sandbox or a loopback "
+        "upstream."))] = "sign"
+    key_id: Annotated[str | None, Meta(description=(
+        "`keyId` of the signature; `{client_id}` stands for the client id. By default the profile's."))] = None
+    empty_body: Annotated[EmptyBody, Meta(description=(
+        "POST, PUT and PATCH without a body: sign the `digest` of nothing, or `omit` content from the "
+        "signature."))] = "digest"
+    form: Annotated[FormRule, Meta(description=(
+        "Form bodies: `canonical` sorts fields as the bank's digest wants them, `raw` hashes the bytes as "
+        "sent."))] = "canonical"
+    default_content_type: Annotated[str, Meta(description=(
+        "Content-Type that is added and signed where the caller sent none."))] = "application/json"
+
+
+class EgressProxy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The HTTP proxy through which the banks are reached, by CONNECT."""
+
+    shorthand: ClassVar[str] = "url"
+
+    url: Annotated[str, Meta(description="`http://host:port` of the proxy, without credentials.")]
+    username: Annotated[str | None, Meta(description="User name for Basic authentication.")] = None
+    password_file: Annotated[str | None, Meta(description="File that holds the password.")] = None
+    password_env: Annotated[str | None, Meta(description="Environment variable that holds the password.")] = None
+
+
+class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole configuration."""
+
+    address: Annotated[str, Meta(description=(
+        "IP address of the main listener; other than loopback only with `client_token_file` or "
+        "`unsafe_listen`."))] = "127.0.0.1"
+    port: Annotated[Port, Meta(description="Port of the main listener; 0 lets the system choose.")] = 8080
+    listeners: Annotated[dict[str, Listener], Meta(description="More listeners, by name.")] = {}
+    allowed_hosts: Annotated[tuple[str, ...], Meta(description=(
+        "Host names, with or without port, by which callers may also address the proxy."))] = ()
+    client_token_file: Annotated[str | None, Meta(description=(
+        "File with the token that callers must present as `Proxy-Authorization: Bearer …`."))] = None
+    unsafe_listen: Annotated[bool, Meta(description=(
+        "Listen on any address without a token, because something else keeps strangers out."))] = False
+    applications: Annotated[dict[str, Application], Meta(description="Applications registered at the bank, by name.")
+                            ] = {}
+    routes: Annotated[tuple[Route, ...], Meta(description="Where requests go; at least one.")] = ()
+    admin: Annotated[bool, Meta(description="Serve health, metrics and status on the admin port.")] = True
+    admin_address: Annotated[str, Meta(description="IP address of the admin port.")] = "127.0.0.1"
+    admin_port: Annotated[Port, Meta(description="Port for health, metrics and status; 0 lets the system choose.")] = (
+        9090)
+    upstream_ca_file: Annotated[str | None, Meta(description=(
+        "PEM file of certificate authorities to trust besides the system's."))] = None
+    upstream_ca_directory: Annotated[str | None, Meta(description=(
+        "Directory of PEM files of certificate authorities to trust besides the system's."))] = None
+    egress_proxy: Annotated[EgressProxy | None, Meta(description="HTTP proxy through which the banks are reached.")] = (
+        None)
+    limits: Annotated[Limits, Meta(description="Bounds in bytes or counts.")] = msgspec.field(default_factory=Limits)
+    timeouts: Annotated[Timeouts, Meta(description="Deadlines in seconds.")] = msgspec.field(default_factory=Timeouts)
+    timed_reload: Annotated[Delay, Meta(description=(
+        "Seconds between looks at the key, certificate and secret files for new content; 0: only on SIGHUP."))] = 30.0
+    min_sigterm_delay: Annotated[Delay, Meta(description=(
+        "Seconds for which requests are still accepted after SIGTERM."))] = 2.0
+    max_sigterm_delay: Annotated[Delay, Meta(description=(
+        "Seconds after SIGTERM when requests still in hand are given up."))] = 25.0
+    exit_zero_on_sigterm: Annotated[bool, Meta(description="Exit with 0 instead of 143 after SIGTERM.")] = False
+    quiet: Annotated[bool, Meta(description="Log errors only.")] = False
+    debug_logs: Annotated[bool, Meta(description="Log more, still without values or secrets.")] = False
+    structured_logs: Annotated[bool, Meta(description="Log lines as JSON.")] = False
+    log_paths: Annotated[Literal["template", "full"], Meta(description=(
+        "Paths in log lines: `template` hides account numbers and other ids, `full` shows everything but the "
+        "query."))] = "template"
+
+    def listeners_all(self) -> list[tuple[str, str, int]]:
+        """(name, address, port) of every listener, the main one first."""
+        more = [(name, listener.address, listener.port) for name, listener in self.listeners.items()]
+        return [(MAIN, self.address, self.port), *more]
