@@ -1,1 +1,12 @@
-"""."""
+"""Keeps the signing keys, so that the rest of the program only ever meets a key that has passed every check.
+
+    source.py       what a place that keeps keys promises: KeySource -> LoadedKey with a Signer
+    files.py        such a place: files, through guarded.py (nobody else may read them), material.py (PEM, DER,
+                    base64), keystore.py (PKCS#12), unlock.py (passwords, library errors), pairing.py (which key, which
+                    certificate); the result is an RsaSigner of rsa_signer.py
+    admission.py    the gate every source goes through: size, pair, dates, test signature, warnings
+    certificate.py  what a QSealC says about its holder; der.py reads the part the library does not
+    credentials.py  client id and client secret
+    keyring.py      one application's identity; a reload replaces it as a whole or not at all
+    watch.py        the task that notices changed files
+"""

@@ -1,0 +1,107 @@
+"""Finds the private keys and certificates in a file, whatever container they came in."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
+
+from proxy.keys.certificate import is_certificate
+from proxy.keys.keystore import looks_like_keystore, read_keystore
+from proxy.keys.unlock import Lock, is_pss
+
+# What lies between two dashed lines; possessive, so that a file of nothing but BEGIN lines costs linear time.
+_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----((?:[^-]++|-(?!----))*+)-----END \1-----")
+_ARMOUR = b"-----BEGIN "
+_CERTIFICATE_LABELS = (b"CERTIFICATE", b"X509 CERTIFICATE")
+_KEY_LABEL = b"PRIVATE KEY"
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """keys: RSA, in file order.  useless_keys: how many were not RSA, or PSS only.  certificates: DER, in file order.
+
+    encrypted: a password was needed.
+    """
+
+    keys: tuple[RSAPrivateKey, ...] = ()
+    useless_keys: int = 0
+    certificates: tuple[bytes, ...] = ()
+    encrypted: bool = False
+
+
+def read_material(data: bytes, lock: Lock) -> Material:
+    """PEM, DER or bare base64 of PKCS#1, PKCS#8, PKCS#12 and X.509.
+
+    Raises KeyUnusable: key_format, key_password, certificate_format (a CERTIFICATE block that holds none).
+    """
+    if _ARMOUR in data:
+        return _from_pem(data, lock)
+    body = _decoded(data)
+    if looks_like_keystore(body):
+        store = read_keystore(body, lock)
+        return Material(store.keys, store.useless_keys, store.certificates, encrypted=True)
+    if is_certificate(body):
+        return Material(certificates=(body,))
+    return _from_key(body, lock)
+
+
+def read_certificates(data: bytes, lock: Lock) -> tuple[bytes, ...]:
+    """DER of every certificate in data, in file order, at least one; keys beside them stay closed.
+
+    Raises KeyUnusable: certificate_format, key_password (PKCS#12 encrypts certificates too).
+    """
+    if _ARMOUR in data:
+        found = _pem_certificates(data, lock)
+    else:
+        body = _decoded(data)
+        found = (body,) if is_certificate(body) else ()
+        if looks_like_keystore(body):
+            found = read_keystore(body, lock).certificates
+    if not found:
+        lock.refuse("certificate_format", "holds no certificate that can be read")
+    return found
+
+
+def _from_pem(data: bytes, lock: Lock) -> Material:
+    """Every key and certificate block of the file (RFC 7468); what stands between the blocks is commentary."""
+    keys: list[RSAPrivateKey] = []
+    useless, encrypted = 0, False
+    for block in _BLOCK.finditer(data):
+        if not block.group(1).endswith(_KEY_LABEL):
+            continue
+        key, locked = lock.open(load_pem_private_key, block.group(0) + b"\n")
+        encrypted |= locked
+        if key is None or is_pss(_decoded(block.group(2))):
+            useless += 1
+        else:
+            keys.append(key)
+    return Material(tuple(keys), useless, _pem_certificates(data, lock), encrypted)
+
+
+def _pem_certificates(data: bytes, lock: Lock) -> tuple[bytes, ...]:
+    labelled = (block for block in _BLOCK.finditer(data) if block.group(1) in _CERTIFICATE_LABELS)
+    found = tuple(_decoded(block.group(2)) for block in labelled)
+    if not all(map(is_certificate, found)):
+        lock.refuse("certificate_format", "holds a CERTIFICATE block that cannot be read")
+    return found
+
+
+def _from_key(body: bytes, lock: Lock) -> Material:
+    key, encrypted = lock.open(load_der_private_key, body)
+    if key is None or is_pss(body):
+        return Material(useless_keys=1, encrypted=encrypted)
+    return Material(keys=(key,), encrypted=encrypted)
+
+
+def _decoded(data: bytes) -> bytes:
+    """The bytes behind a bare base64 body, line breaks and all; data itself when it is something else."""
+    try:
+        return base64.b64decode(b"".join(data.removeprefix(_BOM).split()), validate=True)
+    except binascii.Error:
+        return data
