@@ -1,0 +1,110 @@
+"""`python -m tests.bench`: the story of one run, top to bottom."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import signal
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import cryptography
+from cryptography.hazmat.backends.openssl import backend
+
+from . import load, loop_block, material, prepare, profiling, report, rounds
+from .peers import nginx
+from .peers.base import NotMeasured, World
+from .processes import Cpus, free_port
+from .rounds import Plan
+from .samples import Samples, spread
+
+_SIZES = (2048, 3072)
+
+
+def main() -> int:
+    options = _options()
+    if not sys.platform.startswith("linux"):
+        print("The benchmark reads /proc, so it needs Linux.")
+        return 1
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    plan = Plan(1, 1, 1, _SIZES) if options.quick else Plan(options.rounds, options.seconds, 5, _SIZES)
+    with ExitStack() as stack:
+        root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="signing-bench-")))
+        world = World(root, Cpus.split(), material.make(root, _SIZES), free_port())
+        if options.profile:
+            return profiling.run(world, stack, options.seconds)
+        return _measure(world, plan, stack, options.json)
+
+
+def _measure(world: World, plan: Plan, stack: ExitStack, json_file: Path | None) -> int:
+    samples, facts = Samples(), _facts(world, plan)
+    print("\n".join(f"{name}: {value}" for name, value in facts.items()), flush=True)
+    peers = prepare.present(samples)
+    instances = prepare.judged_instances(world, plan, peers, samples, stack)
+    verified = ", ".join(dict.fromkeys(instance.name for instance in instances if instance.peer.signs)) or "nobody"
+    _tell(f"signatures verified: {verified}")
+    try:
+        prepare.upstream(world, stack)
+        prepare.memory(instances, "after start", samples)
+        load.require()
+        rounds.run(world, plan, instances, samples, _tell)
+        time.sleep(2)
+        prepare.memory(instances, "after load", samples)
+        loop_block.read(instances, samples)
+    except NotMeasured as reason:
+        samples.problem(f"the timed part was not run to its end: {reason}")
+    prepare.start_times(world, plan, [instance.peer for instance in instances], samples, _tell)
+    return _report(report.tables(samples, plan), samples, facts, json_file)
+
+
+def _report(made: list[report.Table], samples: Samples, facts: dict[str, str], json_file: Path | None) -> int:
+    print(report.text(made))
+    print()
+    if others := samples.of("foreign", "others"):
+        median, _, most = spread(others)
+        print(f"Other programs took {median:.0f} % (at most {most:.0f} %) of the proxy's CPU; quiet is below 5 %.")
+    for sentence in samples.problems:
+        print(f"note: {sentence}")
+    absent = report.unmeasured(made)
+    if absent:
+        print(f"note: {absent} figures that have a limit were not measured.")
+    if json_file:
+        json_file.write_text(json.dumps(report.document(made, samples, facts), indent=1, ensure_ascii=False) + "\n")
+    return 1 if absent else 0
+
+
+def _facts(world: World, plan: Plan) -> dict[str, str]:
+    cpu = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
+                if line.startswith("model name")), platform.machine())
+    cpus = world.cpus
+    where = (f"proxy on CPU {sorted(cpus.proxy)}, load and upstream on CPU {sorted(cpus.load)}" if cpus.apart
+             else "one CPU for everything: throughput and latency say little")
+    return {"machine": f"{os.cpu_count()} x {cpu}, Linux {platform.release()}, {where}",
+            "ours": ", ".join((f"Python {platform.python_version()}", f"cryptography {cryptography.__version__}",
+                               backend.openssl_version_text())),
+            "nginx": nginx.version(),
+            "plan": f"{plan.rounds} rounds, {plan.seconds} s a run, {plan.starts} starts",
+            "load average before": f"{os.getloadavg()[0]:.2f}"}
+
+
+def _tell(sentence: str) -> None:
+    print(f"... {sentence}", flush=True)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="how often each peer does all the work (default 5)")
+    parser.add_argument("--seconds", type=int, default=3, help="length of one timed run (default 3)")
+    parser.add_argument("--quick", action="store_true", help="one short round: shows only that it all works")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write every sample there")
+    parser.add_argument("--profile", action="store_true", help="show where ours spends its time instead of measuring")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""The proxy of this repository, started the way an operator starts it."""
+
+from __future__ import annotations
+
+import functools
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+from ..material import Application
+from ..processes import free_port
+from .base import REPOSITORY, UPSTREAM_HOST, Launch, Peer, World
+
+
+@functools.cache
+def missing() -> str:
+    answer = subprocess.run([sys.executable, "-m", "proxy", "run", "--help"], cwd=REPOSITORY, capture_output=True,
+                            text=True, timeout=60, check=False)
+    if answer.returncode == 0:
+        return ""
+    last = (answer.stderr.strip().splitlines() or ["no message"])[-1]
+    return f"`python -m proxy run` does not start here: {last}"
+
+
+def _launch(world: World, application: Application, folder: Path, port: int) -> Launch:
+    admin_port = free_port()
+    config = folder / "config.yaml"
+    config.write_text(yaml.safe_dump(configuration(world, application, port, admin_port), sort_keys=False))
+    argv = (sys.executable, "-m", "proxy", "run", "--config-file", config)
+    return Launch(argv, {"PYTHONPATH": str(REPOSITORY)}, admin_port)
+
+
+def configuration(world: World, application: Application, port: int, admin_port: int) -> dict[str, object]:
+    return {
+        "port": port,
+        "admin_port": admin_port,
+        "upstream_ca_file": str(world.material.ca_file),
+        "applications": {"bench": {
+            "client_id": application.client_id,
+            "client_secret_file": str(application.client_secret_file),
+            "key_file": str(application.key_file),
+            "certificate_file": str(application.certificate_file),
+        }},
+        "routes": [{
+            "profile": "nordea",
+            "upstream": f"https://{UPSTREAM_HOST}:{world.upstream_port}",
+            "application": "bench",
+        }],
+    }
+
+
+PEER = Peer("ours", True, missing, _launch)
