@@ -1,1 +1,14 @@
-"""."""
+"""HTTP/1.1 and TLS on bytes, at both ends: what is signed is written by us, and we know what has left.
+
+    limits       bounds and deadlines
+    head         strict message heads, pure
+    chunked      strict chunked framing, pure
+    reader       bytes -> whole requests, pure
+    answer       bytes -> an answer's events, pure
+    tls          TLS over MemoryBIO on any byte transport
+    connection   one accepted connection
+    server       listeners, live connections, deadlines, drain
+    dial         resolution, egress proxy, connect, handshake
+    channel      one connection to a bank
+    pool         which connection a call takes; retries; what has been sent
+"""

@@ -1,0 +1,203 @@
+"""One connection to a bank: at most one request on it at a time, written once, and its answer."""
+
+from __future__ import annotations
+
+import asyncio
+from enum import Enum
+from typing import TYPE_CHECKING, cast
+
+from proxy.errors import Refused, UpstreamFailed
+from proxy.wire.answer import AnswerReader
+
+if TYPE_CHECKING:
+    from proxy.wire.pool import Pool, Ticket
+
+_NEVER = float("inf")
+_GIVE_UP = 5.0
+
+
+class Phase(Enum):
+    IDLE = 0
+    RESERVED = 1    # a request waits for its signature; nothing is written
+    WRITING = 2     # written to the transport, not all of it taken by the kernel
+    WAITING = 3     # for the answer's head
+    READING = 4     # the answer's body
+    CLOSED = 5
+
+
+class Channel(asyncio.Protocol):
+    """born, idle_since: loop times.  used: it has answered before, so its peer may be closing it just now."""
+
+    __slots__ = ("_answered", "_reader", "_ticket", "born", "deadline", "idle_since", "phase", "pool", "transport",
+                 "used")
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+        self.phase = Phase.IDLE
+        self.deadline = _NEVER
+        self.used = False
+        self.born = self.idle_since = pool.now()
+        self._ticket: Ticket | None = None
+        self._reader: AnswerReader | None = None
+        self._answered = False
+
+    @property
+    def usable(self) -> bool:
+        """A write on a connection that is closing vanishes without a word."""
+        return self.phase is Phase.IDLE and not self.transport.is_closing()
+
+    # --- a request's way out
+
+    def reserve(self, ticket: Ticket) -> None:
+        self.phase = Phase.RESERVED
+        self._ticket = ticket
+        ticket.channel = self
+        self.deadline = ticket.deadline
+
+    def release(self) -> None:
+        """The reserved request was withdrawn before a byte of it was written."""
+        self._ticket = None
+        self.phase = Phase.IDLE
+        self.pool.free(self)
+
+    def write(self, data: bytes) -> None:
+        """data: one whole request.  From here on the bank may have acted."""
+        ticket = self._ticket
+        assert ticket is not None
+        assert self.phase is Phase.RESERVED
+        self._reader = AnswerReader(ticket.method, self.pool.limits.head)
+        self._answered = False
+        ticket.written = True
+        self._enter(Phase.WAITING, self.pool.timeouts.first_byte)
+        self.transport.write(data)
+
+    def _enter(self, phase: Phase, timeout: float) -> None:
+        self.phase = phase
+        ticket = self._ticket
+        limit = ticket.deadline if ticket is not None else _NEVER
+        self.deadline = min(self.pool.now() + timeout, limit)
+
+    # --- the transport's callbacks
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.transport.set_write_buffer_limits(high=0)
+        self.pool.add(self)
+
+    def pause_writing(self) -> None:
+        if self.phase is Phase.WAITING:
+            self._enter(Phase.WRITING, self.pool.timeouts.write)
+
+    def resume_writing(self) -> None:
+        if self.phase is Phase.WRITING:
+            self._enter(Phase.WAITING, self.pool.timeouts.first_byte)
+
+    def data_received(self, data: bytes) -> None:
+        ticket, reader = self._ticket, self._reader
+        if ticket is None or reader is None or self.phase not in (Phase.WRITING, Phase.WAITING, Phase.READING):
+            self._unasked()
+            return
+        self._answered = True
+        try:
+            rest = reader.feed(data, ticket.sink)
+        except Refused as error:
+            self._fail("upstream_malformed", error.detail)
+            return
+        if self._ticket is not ticket:      # given up from inside a sink call
+            return
+        if rest is not None:
+            self._complete(ticket, clean=not rest)
+        elif reader.response is not None:
+            self._enter(Phase.READING, self.pool.timeouts.between_bytes)
+            ticket.sink.flush()
+
+    def eof_received(self) -> bool:
+        """An orderly end; over TLS only close_notify gets here."""
+        if self._ticket is not None and self._reader is not None and self._reader.ended_by_close():
+            self._complete(self._ticket, clean=False)
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        ticket, self._ticket = self._ticket, None
+        reserved = self.phase is Phase.RESERVED
+        self.phase = Phase.CLOSED
+        self.pool.lost(self)
+        if ticket is None:
+            return
+        ticket.channel = None
+        if reserved or (self.used and not self._answered and ticket.safe):
+            self.pool.again(ticket, reserved=reserved)
+        else:
+            ticket.fail("upstream_closed")
+
+    def _unasked(self) -> None:
+        """Bytes nobody asked for.  A request that is only reserved has not been sent and finds another connection."""
+        self.transport.abort()
+
+    # --- ends
+
+    def _complete(self, ticket: Ticket, *, clean: bool) -> None:
+        reader = self._reader
+        assert reader is not None
+        assert reader.response is not None
+        self._ticket = self._reader = ticket.channel = None
+        self.used = True
+        reusable = (clean and not reader.response.close and not self.transport.is_closing()
+                    and not self.transport.get_write_buffer_size())
+        ticket.done = True
+        ticket.sink.end()
+        if reusable:
+            self.phase = Phase.IDLE
+            self.deadline = _NEVER
+            self.pool.free(self)
+        else:
+            self.retire()
+
+    def retire(self) -> None:
+        self.phase = Phase.CLOSED
+        self.pool.now_closing(self)
+        self.transport.close()
+        self.deadline = self.pool.now() + _GIVE_UP
+
+    def _fail(self, code: str, detail: str = "") -> None:
+        ticket, self._ticket = self._ticket, None
+        self.phase = Phase.CLOSED
+        self.pool.now_closing(self)
+        self.transport.abort()
+        if ticket is not None:
+            ticket.channel = None
+            ticket.fail(code, detail)
+
+    def give_up(self) -> None:
+        """Nobody wants the rest of the answer: the connection cannot be used again."""
+        self._ticket = None
+        self.phase = Phase.CLOSED
+        self.pool.now_closing(self)
+        self.transport.abort()
+
+    def pause(self) -> None:
+        self.transport.pause_reading()
+        if self._ticket is not None:
+            self.deadline = self._ticket.deadline       # the caller's stall is not the bank's
+
+    def resume(self) -> None:
+        self.transport.resume_reading()
+        if self.phase is Phase.READING:
+            self._enter(Phase.READING, self.pool.timeouts.between_bytes)
+
+    def expired(self) -> None:
+        """The deadline passed."""
+        if self.phase is Phase.WRITING:
+            self._fail("upstream_write_timeout")
+        elif self.phase in (Phase.WAITING, Phase.READING):
+            self._fail("upstream_timeout")
+        elif self.phase is Phase.RESERVED:
+            self._fail("signing_failed", "no signature in time")
+        elif self.transport.is_closing():
+            self.transport.abort()
+        else:
+            self.retire()
+
+
+def not_sent(code: str, detail: str = "") -> UpstreamFailed:
+    return UpstreamFailed(code, detail, sent="no")

@@ -1,0 +1,313 @@
+"""One accepted connection: whole requests to the application, one at a time, and its answers back.
+
+States:  READING a request -> BUSY with it -> READING …            the next request waits until the answer is out
+         any -> LINGER after a refusal: the answer is out, the rest of what the caller sends is dropped
+         any -> CLOSED
+
+A caller that stops reading pauses the bank's connection (pause/resume); one that stops sending, or never reads, runs
+into a deadline that Server enforces.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from enum import Enum
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+
+from proxy.core.message import Request
+from proxy.errors import Refused
+from proxy.wire.reader import RequestReader, Step
+
+if TYPE_CHECKING:
+    from proxy.wire.server import Server
+
+_NEVER = float("inf")
+_LINGER = 1.0
+_GIVE_UP = 5.0
+
+
+class State(Enum):
+    READING = 0
+    BUSY = 1
+    LINGER = 2
+    CLOSED = 3
+
+
+class Answer(NamedTuple):
+    """A whole answer of the proxy's own.  line: status code and reason.  fields: serialised, without Connection."""
+
+    line: bytes
+    fields: bytes
+    body: bytes
+
+
+class Application(Protocol):
+    """What answers requests.  Every method is called on the event loop and returns at once."""
+
+    def admit(self, connection: Connection, request: Request) -> None:
+        """The head is here, the body is not.  Raises Refused; the body is then read, dropped and answered."""
+
+    def handle(self, connection: Connection, request: Request) -> None:
+        """A whole request that was admitted."""
+
+    def refuse(self, connection: Connection, request: Request | None, error: Refused) -> Answer:
+        """The answer to what will not be handled; request is None when the bytes are none."""
+
+    def gone(self, connection: Connection) -> None:
+        """The caller went away while BUSY."""
+
+    def pause(self, connection: Connection) -> None:
+        """The caller takes no more bytes for now."""
+
+    def resume(self, connection: Connection) -> None: ...
+
+
+class Connection(asyncio.Protocol):
+    """See the module's docstring.  call: whatever the application keeps with a request in hand."""
+
+    __slots__ = ("_buffered", "_chunked", "_eof", "_full", "_keep", "_out", "_paused", "_reader", "_refusal",
+                 "_request", "_sent", "call", "deadline", "listener", "requests", "server", "state", "transport")
+
+    def __init__(self, server: Server, listener: str) -> None:
+        self.server = server
+        self.listener = listener
+        self.call: Any = None
+        self.state = State.READING
+        self.deadline = _NEVER
+        self.requests = 0
+        self._reader = RequestReader(server.limits.head, server.limits.body)
+        self._request: Request | None = None
+        self._refusal: Refused | None = None
+        self._out: list[bytes] = []
+        self._buffered = 0
+        self._keep = self._chunked = self._sent = False
+        self._paused = False    # we stopped reading from the caller
+        self._full = False      # the caller stopped reading from us
+        self._eof = False
+
+    @property
+    def peer(self) -> str:
+        name = self.transport.get_extra_info("peername")
+        return str(name[0]) if isinstance(name, tuple) and name else "local"
+
+    @property
+    def idle(self) -> bool:
+        return self.state is State.READING and not self._reader.pending
+
+    # --- the transport's callbacks
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.deadline = self.server.now() + self.server.timeouts.read
+        if not self.server.register(self):
+            self._refuse(Refused("overloaded", "too many connections"))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        busy, self.state = self.state is State.BUSY, State.CLOSED
+        self._reader.discard()
+        self._account(0)
+        self.server.unregister(self)
+        if busy:
+            self.server.application.gone(self)
+
+    def eof_received(self) -> bool:
+        self._eof = True
+        return self.state is State.BUSY     # a half-close after the request: answer, then close
+
+    def pause_writing(self) -> None:
+        self._full = True
+        self.deadline = self.server.now() + self.server.timeouts.client_write
+        if self.state is State.BUSY:
+            self.server.application.pause(self)
+
+    def resume_writing(self) -> None:
+        self._full = False
+        if self.state is State.BUSY:
+            self.deadline = _NEVER
+            self.server.application.resume(self)
+        elif self.state is State.READING:
+            self._wait_for_next()
+
+    def data_received(self, data: bytes) -> None:
+        if self.state is State.READING and not self._full:
+            if self.deadline == _NEVER or not self._reader.pending:
+                self.deadline = self.server.now() + self.server.timeouts.read
+            self._reader.feed(data)
+            self._advance()
+        elif self.state in (State.BUSY, State.READING):
+            self._reader.feed(data)         # hold this segment, take no more
+            self._account(self._buffered + len(data))
+            self._pause_reading()
+
+    # --- reading
+
+    def _advance(self) -> None:
+        try:
+            while self.state is State.READING:
+                step = self._reader.advance()
+                if step is Step.MORE:
+                    self._account(self._reader.held)
+                    return
+                if step is Step.HEAD:
+                    self._head_complete()
+                else:
+                    self._request_complete()
+                    return
+        except Refused as error:
+            self._refuse(error)
+
+    def _head_complete(self) -> None:
+        request = self._request = self._reader.request
+        assert request is not None
+        self._refusal = None
+        try:
+            self.server.application.admit(self, request)
+        except Refused as error:
+            if request.expect and request.length:
+                raise
+            self._refusal = error
+            return
+        if request.expect and request.length and not self._reader.held:
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _request_complete(self) -> None:
+        request, refusal = self._request, self._refusal
+        assert request is not None
+        self.state = State.BUSY
+        self.deadline = _NEVER
+        self.requests += 1
+        self._sent = self._chunked = False
+        self._account(len(request.body) + self._reader.held)
+        if refusal is not None:
+            self.answer(self.server.application.refuse(self, request, refusal))
+            return
+        self.server.application.handle(self, request)
+
+    def _account(self, held: int) -> None:
+        """Keeps the sum of what all connections hold; past the budget this one is refused."""
+        self.server.buffered += held - self._buffered
+        growing, self._buffered = held > self._buffered, held
+        if growing and self.server.buffered > self.server.limits.buffered and self.state is State.READING:
+            raise Refused("overloaded", "limits.buffered is reached")
+
+    # --- answering
+
+    def start(self, line: bytes, fields: bytes, *, unframed: bool) -> None:
+        """One answer's head.  unframed: the length is not known, so it is chunked, or ends by close for HTTP/1.0."""
+        request = self._request
+        assert request is not None
+        self._chunked = unframed and request.minor == 1
+        self._keep = not (request.close or self.server.draining or (unframed and request.minor == 0)
+                          or (self._eof and not self._reader.pending))
+        self._out.append(b"HTTP/1.1 %b\r\n%b%b%b\r\n" % (
+            line, fields, b"Transfer-Encoding: chunked\r\n" if self._chunked else b"",
+            b"" if self._keep else b"Connection: close\r\n"))
+
+    def body(self, data: bytes) -> None:
+        self._out.append(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+
+    def flush(self) -> None:
+        out = self._out
+        if out and self.state is State.BUSY:
+            self._sent = True
+            self.transport.write(out[0] if len(out) == 1 else b"".join(out))
+        out.clear()
+
+    def finish(self) -> None:
+        """The answer is complete."""
+        if self._chunked:
+            self._out.append(b"0\r\n\r\n")
+        self.flush()
+        if self.state is not State.BUSY:
+            return
+        self.call = self._request = None
+        self._account(self._reader.held)
+        if not self._keep or (self._eof and not self._reader.pending):
+            self._linger()
+            return
+        self.state = State.READING
+        self._wait_for_next()
+
+    def answer(self, own: Answer) -> None:
+        """Answers the request in hand with a whole answer of the proxy's own, in place of what was not sent yet."""
+        request = self._request
+        if self.state is not State.BUSY or request is None:
+            return
+        self._out.clear()
+        self.start(own.line, own.fields, unframed=False)
+        if own.body and request.method != b"HEAD":
+            self._out.append(own.body)
+        self.finish()
+
+    @property
+    def sent(self) -> bool:
+        """Whether a byte of the answer in hand has been written."""
+        return self._sent
+
+    def abort(self) -> None:
+        """Cuts the connection so that the caller cannot take what it has for a whole answer."""
+        self.transport.abort()
+
+    def close(self) -> None:
+        self.transport.close()
+
+    def expired(self) -> None:
+        """The deadline passed."""
+        if self.state is State.READING and self._reader.pending and not self._full:
+            self._refuse(Refused("request_timeout"))
+        elif self.state is State.BUSY or self._full or self.transport.is_closing():
+            self.transport.abort()          # close() would wait for a caller that does not read
+        else:
+            self.transport.close()
+            self.deadline = self.server.now() + _GIVE_UP
+
+    def _refuse(self, error: Refused) -> None:
+        """Answers bytes that are no request and interprets nothing after them."""
+        own = self.server.application.refuse(self, self._request, error)
+        if not self.transport.is_closing():
+            self.transport.write(b"HTTP/1.1 %b\r\n%bConnection: close\r\n\r\n%b" % own)
+        self._linger()
+
+    def _linger(self) -> None:
+        """Half-closes and drops what still comes, so that a reset does not overtake the answer."""
+        self.state = State.LINGER
+        self._reader.discard()
+        self._account(0)
+        if self._eof or self.transport.is_closing():
+            self.transport.close()
+            self.deadline = self.server.now() + _GIVE_UP
+            return
+        self.transport.write_eof()
+        unsent = self.transport.get_write_buffer_size() > 0
+        self.deadline = self.server.now() + (self.server.timeouts.client_write if unsent else _LINGER)
+        self._resume_reading()
+
+    # --- between two requests
+
+    def _wait_for_next(self) -> None:
+        timeouts = self.server.timeouts
+        self.deadline = self.server.now() + (timeouts.client_write if self._full else timeouts.idle)
+        if self._full:
+            return
+        if self._reader.pending:            # on a fresh stack: a burst of pipelined requests must not recurse
+            asyncio.get_running_loop().call_soon(self._next)
+        else:
+            self._resume_reading()
+
+    def _next(self) -> None:
+        if self.state is State.READING and not self._full:
+            self.deadline = self.server.now() + self.server.timeouts.read
+            self._advance()
+            if self.state is State.READING:
+                self._resume_reading()
+
+    def _pause_reading(self) -> None:
+        if not self._paused:
+            self._paused = True
+            self.transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        if self._paused:
+            self._paused = False
+            if not self.transport.is_closing():
+                self.transport.resume_reading()

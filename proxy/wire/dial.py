@@ -1,0 +1,207 @@
+"""How a byte stream to a bank comes about: resolution, address policy, egress proxy, connect, TLS handshake.
+
+Nothing of a request is written here, so every failure is truthfully "not sent".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from proxy.core.secret import Secret
+from proxy.errors import Refused, UpstreamFailed
+from proxy.wire.head import parse_response
+from proxy.wire.tls import Tls
+
+_HEAD = 16384
+_ADDRESSES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a bank listens.  host: resolved and dialled.  name: verified in its certificate and sent as SNI."""
+
+    host: str
+    port: int
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Egress:
+    """A company proxy that tunnels by CONNECT (RFC 9110 section 9.3.6)."""
+
+    host: str
+    port: int
+    username: str = ""
+    password: Secret = Secret(b"")
+
+    def request(self, origin: Origin) -> bytes:
+        authority = f"{origin.host}:{origin.port}".encode()
+        credentials = b""
+        if self.username:
+            pair = b64encode(self.username.encode() + b":" + self.password.reveal())
+            credentials = b"Proxy-Authorization: Basic " + pair + b"\r\n"
+        return b"CONNECT %b HTTP/1.1\r\nHost: %b\r\n%b\r\n" % (authority, authority, credentials)
+
+
+Address = tuple[int, str, int]
+"""Family, numeric address, port."""
+
+
+class Resolver:
+    """Resolves names through the system's resolver in its threads; trusts an answer for `ttl` seconds."""
+
+    def __init__(self, ttl: float) -> None:
+        self._ttl = ttl
+        self._cache: dict[tuple[str, int], tuple[float, list[Address]]] = {}
+
+    async def resolve(self, host: str, port: int) -> list[Address]:
+        """Raises UpstreamFailed("upstream_dns")."""
+        loop = asyncio.get_running_loop()
+        known = self._cache.get((host, port))
+        if known is not None and known[0] > loop.time():
+            return known[1]
+        try:
+            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            raise UpstreamFailed("upstream_dns", sent="no") from error
+        addresses = [(int(family), str(where[0]), port) for family, _, _, _, where in found]
+        self._cache[host, port] = (loop.time() + self._ttl, addresses)
+        return addresses
+
+    def forget(self, host: str, port: int) -> None:
+        self._cache.pop((host, port), None)
+
+
+class Dialer:
+    """Opens connections for one TLS context.
+
+    forbidden: tells whether an address may not be dialled, such as this proxy's own listeners.
+    """
+
+    def __init__(self, context: ssl.SSLContext, resolver: Resolver, *, egress: Egress | None = None,
+                 forbidden: Callable[[str, int], bool] = lambda address, port: False) -> None:
+        self._context = context
+        self._resolver = resolver
+        self._egress = egress
+        self._forbidden = forbidden
+
+    async def open(self, origin: Origin, protocol: asyncio.Protocol, timeout: float) -> None:
+        """Connects and hands the TLS transport to protocol.connection_made().  timeout: seconds for all of it.
+
+        Raises UpstreamFailed with sent "no".
+        """
+        try:
+            async with asyncio.timeout(timeout):
+                await self._open(origin, protocol)
+        except TimeoutError as error:
+            raise UpstreamFailed("upstream_connect_timeout", sent="no") from error
+
+    async def _open(self, origin: Origin, protocol: asyncio.Protocol) -> None:
+        tls = Tls(self._context, protocol, server_hostname=origin.name)
+        if self._egress is None:
+            await self._connect(origin.host, origin.port, tls)
+        else:
+            tunnel = Tunnel(self._egress.request(origin), tls)
+            await self._connect(self._egress.host, self._egress.port, tunnel)
+            await _or_abort(tunnel.open, tunnel)
+        try:
+            await _or_abort(tls.ready, tls)
+        except ssl.SSLCertVerificationError as error:
+            raise UpstreamFailed("upstream_tls", str(error.verify_message), sent="no") from error
+        except (ssl.SSLError, OSError) as error:
+            raise UpstreamFailed("upstream_tls", "the TLS handshake failed", sent="no") from error
+
+    async def _connect(self, host: str, port: int, protocol: asyncio.Protocol) -> None:
+        addresses = await self._resolver.resolve(host, port)
+        last: OSError | None = None
+        for family, address, _ in addresses[:_ADDRESSES]:
+            if self._forbidden(address, port):
+                raise UpstreamFailed("self_connect", sent="no")
+            try:
+                await _dial(family, address, port, protocol)
+                return
+            except OSError as error:
+                last = error
+        self._resolver.forget(host, port)
+        raise UpstreamFailed("upstream_connect", sent="no") from last
+
+
+async def _dial(family: int, address: str, port: int, protocol: asyncio.Protocol) -> None:
+    loop = asyncio.get_running_loop()
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        await loop.sock_connect(sock, (address, port))
+        await loop.create_connection(lambda: protocol, sock=sock)
+    except BaseException:
+        sock.close()            # also when cancelled: wait_for() would leak it
+        raise
+
+
+async def _or_abort(future: asyncio.Future[None], transport: Tls | Tunnel) -> None:
+    try:
+        await future
+    except BaseException:
+        transport.abort()
+        raise
+
+
+class Tunnel(asyncio.Protocol):
+    """Asks an egress proxy for a tunnel, then gives the transport to the protocol that lives inside it."""
+
+    def __init__(self, request: bytes, inside: Tls) -> None:
+        self._request = request
+        self._inside = inside
+        self._buffer = b""
+        self._transport: asyncio.Transport | None = None
+        self.open: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        transport.write(self._request)
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        end = self._buffer.find(b"\r\n\r\n")
+        if end < 0:
+            if len(self._buffer) > _HEAD:
+                self._fail("its answer has no end")
+            return
+        try:
+            response = parse_response(self._buffer[:end + 4], b"CONNECT")
+        except Refused:
+            self._fail("its answer is not HTTP")
+            return
+        if not 200 <= response.status < 300:
+            self._fail(f"it answered {response.status}")
+            return
+        assert self._transport is not None
+        self._transport.set_protocol(self._inside)
+        self._inside.connection_made(self._transport)
+        if self._buffer[end + 4:]:
+            self._inside.data_received(self._buffer[end + 4:])
+        if not self.open.done():
+            self.open.set_result(None)
+
+    def _fail(self, detail: str) -> None:
+        if not self.open.done():
+            self.open.set_exception(UpstreamFailed("egress_proxy_failed", detail, sent="no"))
+        self.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.open.done():
+            self.open.set_exception(UpstreamFailed("egress_proxy_failed", "it closed the connection", sent="no"))
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()

@@ -1,0 +1,272 @@
+"""Which connection to a bank a call takes, when it may be tried again, and what can truthfully be said of it.
+
+    a safe call (GET, HEAD)    any idle connection; if that dies before a byte of answer: once more, on a fresh one
+    any other call             a fresh connection, or one idle for less than two seconds; never a second time
+    nothing written yet        at most one retry after a failed connect, for every call
+Each attempt is sealed anew at the moment its connection is ready, so that the date it carries is the date it leaves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from proxy.core.message import Response
+from proxy.errors import ProxyError, Sent, UpstreamFailed
+from proxy.wire.channel import Channel
+from proxy.wire.dial import Dialer, Origin
+from proxy.wire.limits import Limits, Timeouts
+
+UNSAFE_IDLE = 2.0
+"""Seconds a connection may have been idle to carry a call that must not be sent twice."""
+
+
+class Call(Protocol):
+    """One call's side of the pool: gives the bytes when asked, and is told the answer."""
+
+    def seal(self, ticket: Ticket) -> bytes | None:
+        """The whole request for this attempt, or None: ticket.deliver() comes later.  Raises ProxyError."""
+
+    def head(self, response: Response) -> None: ...
+    def body(self, data: bytes) -> None: ...
+    def flush(self) -> None: ...
+    def end(self) -> None: ...
+    def failed(self, failure: ProxyError, sent: Sent) -> None: ...
+
+
+class Ticket:
+    """One call's place in the pool.  deadline: loop time.  written: a byte of it may have reached the bank."""
+
+    __slots__ = ("_attempt", "channel", "connect_failures", "deadline", "done", "fresh_only", "method", "pool",
+                 "queue_deadline", "retries", "safe", "sink", "written")
+
+    def __init__(self, pool: Pool, call: Call, method: bytes, deadline: float) -> None:
+        self.pool = pool
+        self.sink = call
+        self.method = method
+        self.safe = method in (b"GET", b"HEAD")
+        self.deadline = deadline
+        self.queue_deadline = min(deadline, pool.now() + pool.timeouts.queue)
+        self.channel: Channel | None = None
+        self.written = self.done = self.fresh_only = False
+        self.connect_failures = 0
+        self.retries = 0
+
+    def take(self, channel: Channel) -> None:
+        """This connection is ours: seal for it and write."""
+        channel.reserve(self)
+        try:
+            data = self.sink.seal(self)
+        except ProxyError as error:
+            self._withdraw(error)
+            return
+        if data is not None:
+            channel.write(data)
+
+    def deliver(self, channel: Channel, outcome: bytes | ProxyError) -> None:
+        """A seal that took its time.  channel: the one it was made for; if that is gone, so is the seal."""
+        if self.done or self.channel is not channel:
+            return
+        if isinstance(outcome, ProxyError):
+            self._withdraw(outcome)
+        else:
+            channel.write(outcome)
+
+    def _withdraw(self, error: ProxyError) -> None:
+        channel, self.channel = self.channel, None
+        self.done = True
+        if channel is not None:
+            channel.release()
+        self.sink.failed(error, "no")
+
+    def fail(self, code: str, detail: str = "") -> None:
+        if not self.done:
+            self.done = True
+            sent: Sent = "maybe" if self.written else "no"
+            self.sink.failed(UpstreamFailed(code, detail, sent=sent), sent)
+
+    def cancel(self) -> bool:
+        """The caller is gone.  -> True: nothing was written and nothing will be; False: it may have been executed."""
+        if self.written:
+            return False
+        self.done = True
+        channel, self.channel = self.channel, None
+        if channel is not None:
+            channel.release()
+        return True
+
+    def give_up(self) -> None:
+        """The rest of the answer is not wanted."""
+        channel, self.channel = self.channel, None
+        self.done = True
+        if channel is not None:
+            channel.give_up()
+
+    def pause(self) -> None:
+        if self.channel is not None and self.written:
+            self.channel.pause()
+
+    def resume(self) -> None:
+        if self.channel is not None and self.written:
+            self.channel.resume()
+
+
+class Watch(Protocol):
+    """What a pool reports: "opened", "reused", "retried", "connect_failed"."""
+
+    def connection(self, event: str) -> None: ...
+
+
+class Pool:
+    """Connections to one origin."""
+
+    def __init__(self, origin: Origin, dialer: Dialer, limits: Limits, timeouts: Timeouts, watch: Watch) -> None:
+        self.origin = origin
+        self.limits = limits
+        self.timeouts = timeouts
+        self._dialer = dialer
+        self._watch = watch
+        self._idle: list[Channel] = []              # newest last
+        self._live: set[Channel] = set()
+        self._waiting: deque[Ticket] = deque()
+        self._dials: set[asyncio.Task[None]] = set()
+        self._closed = False
+        self.now: Callable[[], float] = asyncio.get_running_loop().time
+
+    def submit(self, call: Call, method: bytes, deadline: float) -> Ticket:
+        """deadline: loop time by which the whole call is over."""
+        ticket = Ticket(self, call, method, deadline)
+        self._place(ticket)
+        return ticket
+
+    def _place(self, ticket: Ticket) -> None:
+        channel = None if ticket.fresh_only else self._reusable(ticket)
+        if channel is not None:
+            self._watch.connection("reused")
+            ticket.take(channel)
+        else:
+            self._waiting.append(ticket)
+            self._dial()
+
+    def _reusable(self, ticket: Ticket) -> Channel | None:
+        oldest = float("-inf") if ticket.safe else self.now() - UNSAFE_IDLE
+        while self._idle and self._idle[-1].idle_since > oldest:
+            channel = self._idle.pop()
+            if channel.usable:
+                return channel
+        return None
+
+    # --- connections come and go
+
+    def _dial(self) -> None:
+        wanted = len(self._waiting) - len(self._dials)
+        room = self.limits.upstream_connections - len(self._live) - len(self._dials)
+        if wanted > 0 and room <= 0 and self._idle:
+            self._idle.pop(0).retire()      # too old for the call that waits; make room for a fresh one
+        if wanted > 0 and room > 0 and not self._closed:
+            task = asyncio.get_running_loop().create_task(self._open())
+            self._dials.add(task)
+            task.add_done_callback(self._dialled)
+
+    async def _open(self) -> None:
+        await self._dialer.open(self.origin, Channel(self), self.timeouts.connect)
+
+    def _dialled(self, task: asyncio.Task[None]) -> None:
+        self._dials.discard(task)
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is not None:
+            self._watch.connection("connect_failed")
+            self._connect_failed(error if isinstance(error, UpstreamFailed)
+                                 else UpstreamFailed("internal_error", type(error).__name__, sent="no"))
+        self._dial()
+
+    def _connect_failed(self, error: UpstreamFailed) -> None:
+        """One waiting call learns of it: the first failure sends it to the end of the queue, the second ends it."""
+        while self._waiting:
+            ticket = self._waiting.popleft()
+            if ticket.done:
+                continue
+            ticket.connect_failures += 1
+            if ticket.connect_failures == 1 and error.code not in ("upstream_tls", "self_connect"):
+                self._watch.connection("retried")
+                self._waiting.append(ticket)
+            else:
+                ticket.fail(error.code, error.detail)
+            return
+
+    def add(self, channel: Channel) -> None:
+        """A fresh connection is up."""
+        self._live.add(channel)
+        self._watch.connection("opened")
+        self.free(channel)
+
+    def free(self, channel: Channel) -> None:
+        """A clean connection: to the first call that may use it, else among the idle."""
+        now = self.now()
+        channel.idle_since = now
+        if self._closed or channel.transport.is_closing() or now - channel.born > self.timeouts.upstream_age:
+            channel.retire()
+            self._dial()
+            return
+        for _ in range(len(self._waiting)):
+            ticket = self._waiting.popleft()
+            if ticket.done:
+                continue
+            if ticket.fresh_only and channel.used:
+                self._waiting.append(ticket)
+                continue
+            ticket.take(channel)
+            return
+        channel.deadline = now + self.timeouts.upstream_idle
+        self._idle.append(channel)
+
+    def now_closing(self, channel: Channel) -> None:
+        """No call may take it any more."""
+        if channel in self._idle:
+            self._idle.remove(channel)
+
+    def lost(self, channel: Channel) -> None:
+        self._live.discard(channel)
+        self.now_closing(channel)
+        self._dial()
+
+    def again(self, ticket: Ticket, *, reserved: bool) -> None:
+        """Its connection died.  reserved: before anything was written; else a safe call on a reused connection."""
+        ticket.retries += 1
+        if ticket.retries > 1 or self.now() >= ticket.deadline:
+            ticket.fail("upstream_closed")
+            return
+        ticket.fresh_only = True
+        if not reserved:
+            self._watch.connection("retried")
+        self._place(ticket)
+
+    # --- time and end
+
+    def tick(self) -> None:
+        """Enforces every deadline; called a few times a second."""
+        now = self.now()
+        if self._waiting:
+            late = [ticket for ticket in self._waiting if ticket.queue_deadline < now]
+            self._waiting = deque(t for t in self._waiting if t.queue_deadline >= now and not t.done)
+            for ticket in late:
+                ticket.fail("pool_timeout")
+        for channel in [c for c in self._live if c.deadline < now]:
+            channel.expired()
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """Live and idle connections, waiting calls."""
+        return len(self._live), len(self._idle), len(self._waiting)
+
+    async def close(self) -> None:
+        self._closed = True
+        for task in list(self._dials):
+            task.cancel()
+        await asyncio.gather(*self._dials, return_exceptions=True)
+        for channel in list(self._live):
+            channel.transport.abort()

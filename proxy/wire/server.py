@@ -1,0 +1,81 @@
+"""Listeners, the live connections, and the one clock that enforces every deadline of theirs."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+
+from proxy.wire.connection import Application, Connection
+from proxy.wire.limits import Limits, Timeouts
+
+_BACKLOG = 1024
+_TICK = 0.25
+
+
+class Server:
+    """Accepts for one application on any number of listeners.
+
+    draining: answers carry Connection: close.  buffered: bytes of requests held in memory.
+    lag: worst lateness of the clock in seconds since it was last read through take_lag().
+    """
+
+    def __init__(self, application: Application, limits: Limits, timeouts: Timeouts) -> None:
+        self.application = application
+        self.limits = limits
+        self.timeouts = timeouts
+        self.draining = False
+        self.buffered = 0
+        self.connections: set[Connection] = set()
+        self._listeners: list[asyncio.AbstractServer] = []
+        self._loop = asyncio.get_running_loop()
+        self.now: Callable[[], float] = self._loop.time
+        self._lag = 0.0
+        self._due = self.now() + _TICK
+        self._timer = self._loop.call_at(self._due, self._tick)
+
+    async def listen(self, name: str, address: str, port: int, *, reuse_port: bool = False) -> list[tuple[str, int]]:
+        """-> the bound (address, port) pairs.  Raises OSError."""
+        server = await self._loop.create_server(
+            lambda: Connection(self, name), address, port, backlog=_BACKLOG, reuse_port=reuse_port or None)
+        self._listeners.append(server)
+        return [sock.getsockname()[:2] for sock in server.sockets if sock.family in (socket.AF_INET, socket.AF_INET6)]
+
+    def register(self, connection: Connection) -> bool:
+        """-> whether there is room for it; a connection without room is answered and closed."""
+        self.connections.add(connection)
+        if len(self.connections) > 2 * self.limits.connections:
+            connection.abort()
+        return len(self.connections) <= self.limits.connections
+
+    def unregister(self, connection: Connection) -> None:
+        self.connections.discard(connection)
+
+    def take_lag(self) -> float:
+        lag, self._lag = self._lag, 0.0
+        return lag
+
+    def _tick(self) -> None:
+        now = self.now()
+        self._lag = max(self._lag, now - self._due)
+        for connection in [c for c in self.connections if c.deadline < now]:
+            connection.expired()
+        self._due = now + _TICK
+        self._timer = self._loop.call_at(self._due, self._tick)
+
+    def stop_accepting(self) -> None:
+        for listener in self._listeners:
+            listener.close()
+
+    def close_idle(self) -> None:
+        for connection in list(self.connections):
+            if connection.idle:
+                connection.close()
+
+    async def close(self) -> None:
+        """Cuts what is left."""
+        self.stop_accepting()
+        for connection in list(self.connections):
+            connection.abort()
+        self._timer.cancel()
+        await asyncio.sleep(0)

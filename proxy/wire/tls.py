@@ -1,0 +1,184 @@
+"""TLS over a byte transport that is already connected, losing no byte in either direction.
+
+Not loop.start_tls() or create_connection(ssl=...): uvloop's SSL protocol throws away received data when the peer
+closes while reading is paused, asyncio's reports a cut as an orderly end, so that a cut answer looks complete, and
+neither takes bytes that were read ahead.  Here a cut and a close_notify arrive as different events:
+eof_received() is called for close_notify only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from typing import Any, cast
+
+_READ = 65536
+
+
+class Tls(asyncio.Protocol, asyncio.Transport):
+    """A protocol towards the byte transport below, a transport towards `protocol` above.
+
+    ready: done when the handshake is, with ssl.SSLError or OSError when it fails.
+    """
+
+    def __init__(self, context: ssl.SSLContext, protocol: asyncio.Protocol, *,
+                 server_hostname: str | None = None) -> None:
+        """server_hostname: the name to verify on the client side; None on the server side."""
+        super().__init__()
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._ssl = context.wrap_bio(self._incoming, self._outgoing, server_hostname is None, server_hostname)
+        self._protocol = protocol
+        self._up = self._paused = self._eof = self._closing = False
+        self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.ready.add_done_callback(lambda future: future.cancelled() or future.exception())
+
+    # --- the protocol of the byte transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._below = cast(asyncio.Transport, transport)
+        self._handshake()
+
+    def data_received(self, data: bytes) -> None:
+        self._incoming.write(data)
+        if self._up or self._handshake():
+            self._read()
+
+    def eof_received(self) -> bool:
+        self._eof = True
+        self._read()
+        return self._paused     # what is still to be decrypted after resume_reading() comes first
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._closing = True
+        if self._up:
+            self._protocol.connection_lost(exc)
+        elif not self.ready.done():
+            self.ready.set_exception(exc or ConnectionResetError("closed during the TLS handshake"))
+
+    def pause_writing(self) -> None:
+        if self._up:
+            self._protocol.pause_writing()
+
+    def resume_writing(self) -> None:
+        if self._up:
+            self._protocol.resume_writing()
+
+    # --- inside
+
+    def _flush(self) -> None:
+        if self._outgoing.pending:
+            self._below.write(self._outgoing.read())
+
+    def _handshake(self) -> bool:
+        try:
+            self._ssl.do_handshake()
+        except ssl.SSLWantReadError:
+            self._flush()
+            return False
+        except ssl.SSLError as error:
+            self._flush()       # the alert tells the peer why
+            if not self.ready.done():
+                self.ready.set_exception(error)
+            self._below.close()
+            return False
+        self._flush()
+        self._up = True
+        if not self.ready.done():
+            self.ready.set_result(None)
+        self._protocol.connection_made(self)
+        return True
+
+    def _read(self) -> None:
+        if not self._up or self._paused or self._below.is_closing():
+            return
+        parts, ended, broken = self._decrypt()
+        self._flush()           # a key update or an alert of ours
+        if parts:
+            self._protocol.data_received(parts[0] if len(parts) == 1 else b"".join(parts))
+        if broken:
+            self.abort()
+        elif ended and not self._closing:
+            self._protocol.eof_received()
+            self.close()
+        elif self._eof and not self._paused:
+            self._below.close()
+
+    def _decrypt(self) -> tuple[list[bytes], bool, bool]:
+        """-> parts, whether close_notify came, whether the record layer is broken."""
+        parts: list[bytes] = []
+        read = self._ssl.read
+        try:
+            while True:
+                part = read(_READ)
+                if not part:
+                    return parts, True, False
+                parts.append(part)
+        except ssl.SSLWantReadError:
+            return parts, False, False
+        except ssl.SSLError:
+            return parts, False, True
+
+    # --- the transport of the protocol above
+
+    def write(self, data: Any) -> None:
+        if self._closing or self._below.is_closing():
+            return
+        try:
+            sent = self._ssl.write(data)
+            while sent < len(data):
+                sent += self._ssl.write(memoryview(data)[sent:])
+        except ssl.SSLError:
+            self.abort()
+            return
+        self._below.write(self._outgoing.read())
+
+    def pause_reading(self) -> None:
+        if not self._paused:
+            self._paused = True
+            self._below.pause_reading()
+
+    def resume_reading(self) -> None:
+        if self._paused:
+            self._paused = False
+            self._below.resume_reading()
+            asyncio.get_running_loop().call_soon(self._read)
+
+    def write_eof(self) -> None:
+        """close_notify and FIN; reading goes on."""
+        if not self._closing:
+            self._say_goodbye()
+            self._below.write_eof()
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        if not self._below.is_closing():
+            if self._up and not self._closing:
+                self._say_goodbye()
+            self._below.close()
+
+    def _say_goodbye(self) -> None:
+        self._closing = True
+        try:
+            self._ssl.unwrap()
+        except (ssl.SSLError, OSError):
+            pass                # it asks for the peer's close_notify, which nobody waits for
+        self._flush()
+
+    def abort(self) -> None:
+        self._below.abort()
+
+    def is_closing(self) -> bool:
+        return self._closing or self._below.is_closing()
+
+    def get_write_buffer_size(self) -> int:
+        return self._below.get_write_buffer_size()
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        self._below.set_write_buffer_limits(high, low)
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        if name == "ssl_object":
+            return self._ssl
+        return self._below.get_extra_info(name, default)
