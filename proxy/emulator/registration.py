@@ -1,0 +1,125 @@
+"""The bank knows an application only by what was registered in its portal, and that may differ from what is sent."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from proxy.emulator import der
+from proxy.emulator.authority import QC_STATEMENTS, ROLE_OIDS
+
+SMALLEST_KEY = 2048
+
+SANDBOX_PUBLIC_KEY = b"""\
+-----BEGIN PUBLIC KEY-----
+MIIBojANBgkqhkiG9w0BAQEFAAOCAY8AMIIBigKCAYEAyQYYtwon+ZOF9hRyWPFJ
+ZbKu9C4AbX46TSmsUcLon7x7pMx9H3jk8mwIcQNFszx4Mx8m3iw83zpM4DmQpvpr
+dP8+Le0sSB8d6k8X1gF4KTv1G9SNb7+Qf33jOToMUDy0t3LkypkoMupMmBStkVnV
+6mGDj6S+cIozLlBsSoKzXtnJhvANLi+zAMWMr1OkOw5PUhwPu9HyhN8YnuPvWBvX
+Ehb08tMoYpvRCgP62IIA7qjpc8XfNIDHJC2wjLIyhgjzEl4tAOEEOSz712cKCsnx
+OnICioRK0ceN9SS40bWqxbWXvMGjrG08Ep35q2E0zVZ4S0yar0THhS/cY+RZnrEm
+oG3trp3g6g7lyRf3BqN4t0QiY+fssyi0h+eBkZQl4Hx8QZev5AsRX/A73Px9R88k
+VVHNxs/FQI9kWP08/+7PGxBkOfM+VxxAt4wiWTP/ZngPYRlWlAV3yIhxVtIh36Ng
+m2Vb1QLcDKYeuqTZasBsed5OIJA+RcjpR54VS8Uk76HFAgMBAAE=
+-----END PUBLIC KEY-----
+"""
+
+
+class RegistrationRefused(ValueError):
+    """The portal does not take this certificate; the argument says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A public key, and the dates of its certificate when it came in one."""
+
+    public_key: rsa.RSAPublicKey
+    not_before: datetime | None = None
+    not_after: datetime | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over the SubjectPublicKeyInfo, hexadecimal."""
+        info = self.public_key.public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        return hashlib.sha256(info).hexdigest()
+
+    def verifies(self, signature: bytes, message: bytes) -> bool:
+        """RSASSA-PKCS1-v1_5 with SHA-256."""
+        try:
+            self.public_key.verify(signature, message, padding.PKCS1v15(), hashes.SHA256())
+        except InvalidSignature:
+            return False
+        return True
+
+    def in_date(self, now: datetime) -> bool:
+        if self.not_before is None or self.not_after is None:
+            return True
+        return self.not_before <= now <= self.not_after
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """One row of the portal's "My apps" page."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    registered: Registered | None = None
+
+
+def read_registered(data: bytes | str) -> Registered:
+    """A certificate or public key as PEM, or the bare base64 certificate that the bank's portal asks for."""
+    raw = (data.encode() if isinstance(data, str) else data).strip()
+    if b"PRIVATE KEY" in raw:
+        raise RegistrationRefused("this is a private key; never give it to anybody")
+    if b"BEGIN PUBLIC KEY" in raw:
+        return Registered(_strong_rsa(_public_key(raw)))
+    certificate = _certificate(raw)
+    _check_roles(certificate)
+    key = _strong_rsa(certificate.public_key())
+    return Registered(key, certificate.not_valid_before_utc, certificate.not_valid_after_utc)
+
+
+def _public_key(raw: bytes) -> object:
+    try:
+        return serialization.load_pem_public_key(raw)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise RegistrationRefused("this is not a PEM public key") from error
+
+
+def _certificate(raw: bytes) -> x509.Certificate:
+    try:
+        if b"BEGIN CERTIFICATE" in raw:
+            return x509.load_pem_x509_certificate(raw)
+        return x509.load_der_x509_certificate(base64.b64decode(b"".join(raw.split()), validate=True))
+    except (ValueError, binascii.Error) as error:
+        raise RegistrationRefused("this is neither a PEM certificate nor its base64 body") from error
+
+
+def _strong_rsa(key: object) -> rsa.RSAPublicKey:
+    if not isinstance(key, rsa.RSAPublicKey):
+        raise RegistrationRefused("the key is not RSA")
+    if key.key_size < SMALLEST_KEY:
+        raise RegistrationRefused(f"the RSA key is shorter than {SMALLEST_KEY} bits")
+    return key
+
+
+def _check_roles(certificate: x509.Certificate) -> None:
+    """Premium APIs take certificates without QCStatements; one that has them needs more than PSP_IC."""
+    try:
+        extension = certificate.extensions.get_extension_for_oid(QC_STATEMENTS).value
+    except x509.ExtensionNotFound:
+        return
+    encoded = extension.public_bytes()
+    roles = {role for role, dotted in ROLE_OIDS.items() if der.oid(dotted) in encoded}
+    if roles <= {"PSP_IC"}:
+        raise RegistrationRefused("the certificate lacks the roles PSP_AI (or PSP_AS) and PSP_PI")
