@@ -28,6 +28,15 @@ _ROLES = {
     "0.4.0.19495.1.4": "PSP_IC",
 }
 _QC_TYPES = {"0.4.0.1862.1.6.2": "eseal", "0.4.0.1862.1.6.1": "esign", "0.4.0.1862.1.6.3": "web"}
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    IndexError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
 _DN_NAMES = {NameOID.ORGANIZATION_IDENTIFIER: "organizationIdentifier"}
 
 
@@ -43,7 +52,7 @@ def parse_certificate(encoded: bytes) -> x509.Certificate:
     """The library's view of a DER certificate.  Raises KeyUnusable: certificate_format."""
     try:
         return x509.load_der_x509_certificate(encoded)
-    except (ValueError, UnsupportedAlgorithm):
+    except _UNREADABLE:
         raise KeyUnusable("certificate_format", "the bytes are not one DER certificate") from None
 
 
@@ -63,7 +72,7 @@ def read_facts(encoded: bytes) -> CertificateFacts:
     certificate = parse_certificate(encoded)
     try:
         return _facts(certificate, encoded)
-    except (ValueError, IndexError, UnsupportedAlgorithm, x509.DuplicateExtension):
+    except _UNREADABLE:
         raise KeyUnusable("certificate_format", "a part of the certificate is not well-formed DER") from None
 
 

@@ -53,7 +53,7 @@ class FileSource(KeySource):
         return tuple(path for path in paths if path is not None)
 
     def load(self, now: datetime) -> LoadedKey:
-        """Reads, pairs and checks; blocks for milliseconds.  now: aware.  Raises KeyUnusable with the code that fits."""
+        """Reads, pairs and checks; blocks for milliseconds.  now: aware.  Raises KeyUnusable with a fitting code."""
         lock = Lock(shown(self._settings.key_file), self._password())
         data = read_secret_file(self._settings.key_file, allow_group_read=self._settings.allow_group_read)
         material = read_material(data, lock)

@@ -53,7 +53,8 @@ class RsaSigner:
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError("a signer is immutable: a rotation makes a new one")
 
-    __delattr__ = __setattr__  # type: ignore[assignment]
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError("a signer is immutable")
 
     def __repr__(self) -> str:
         return f"RsaSigner(bits={self.bits}, spki_sha256={self.spki_sha256})"
