@@ -1,0 +1,26 @@
+"""The command `signing-proxy`: everything a person does with the proxy from a shell.
+
+    program        the group: its commands by name, loaded when they are called
+    failures       one place where every failure becomes one line on standard error and an exit code
+    output         colour on terminals, JSON, input files
+    settings       the options that stand for keys of the configuration
+    run            the proxy itself; companion starts the emulator beside it
+    check          configuration, keys, certificates, routes; handshake looks at the banks' TLS
+    sign           one request sealed and shown; curl writes it as a command
+    verify         a captured request judged; verification/ shares no code with the signer
+    configuration  config schema, config show
+    health         the container's health check
+
+Each command is a module that loads what it needs when it runs, so that none pays for another.
+"""
+
+from __future__ import annotations
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """The console script."""
+    from proxy.cli.program import program
+
+    program.main(prog_name="signing-proxy")

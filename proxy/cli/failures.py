@@ -1,0 +1,90 @@
+"""Whoever calls this from a script needs one line and one number, so every failure ends here and nowhere else."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+import click
+
+from proxy.errors import PROBLEMS, ConfigInvalid, ProxyError, Refused
+
+OK = 0
+FAILED = 1
+REFUSED = 2
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+
+
+def guarded(command: Callable[[], object]) -> NoReturn:
+    """Runs a command and exits with the integer it returned, or with that of its failure."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    code = _code_of(command)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = BROKEN_PIPE
+        _discard_output()
+    sys.exit(code)
+
+
+def _code_of(command: Callable[[], object]) -> int:
+    try:
+        result = command()
+    except click.ClickException as error:
+        complain("usage", _usage_sentence(error))
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except ProxyError as error:
+        report(error)
+        return REFUSED if isinstance(error, Refused) else FAILED
+    except BrokenPipeError:
+        _discard_output()
+        return BROKEN_PIPE
+    except Exception as error:  # noqa: BLE001 - the one guard: never a traceback
+        complain("internal_error", f"{_clause('internal_error')}: {type(error).__name__}. Report it with the command "
+                                   "line you used.")
+        return FAILED
+    return result if isinstance(result, int) else OK
+
+
+def complain(code: str, sentence: str) -> None:
+    """One line on standard error."""
+    click.echo(f"signing-proxy: {code}: {sentence}", err=True)
+
+
+def warn(sentence: str) -> None:
+    complain("warning", sentence)
+
+
+def report(error: ProxyError) -> None:
+    """The failure's line, and one more for each problem of a configuration."""
+    complain(error.code, str(error))
+    if isinstance(error, ConfigInvalid):
+        for place, sentence in error.problems:
+            click.echo(f"  {place}: {sentence}" if place else f"  {sentence}", err=True)
+
+
+def _clause(code: str) -> str:
+    return PROBLEMS[code].title.removesuffix(".")
+
+
+def _usage_sentence(error: click.ClickException) -> str:
+    sentence = " ".join(error.format_message().split())
+    if not sentence.endswith((".", "?", "!")):
+        sentence += "."
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    return f"{sentence} See '{context.command_path} --help'." if context else sentence
+
+
+def _discard_output() -> None:
+    """The reader has gone: what is still buffered must not fail once more when the interpreter ends."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):
+        pass

@@ -1,0 +1,66 @@
+"""Commands are looked up by name and imported only when called, so that `health` starts without the signing code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, NoReturn
+
+import click
+
+from proxy import __version__
+from proxy.cli.failures import guarded
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "run": ("proxy.cli.run:run", "Run the proxy."),
+    "check": ("proxy.cli.check:check", "Check configuration, keys, certificates and routes."),
+    "sign": ("proxy.cli.sign:sign", "Sign one request and show how."),
+    "verify": ("proxy.cli.verify:verify", "Judge a captured request, and explain the first difference."),
+    "emulator": ("proxy.emulator.command:emulator", "Run a strict stand-in for the bank."),
+    "config": ("proxy.cli.configuration:config", "Show the configuration or its JSON Schema."),
+    "health": ("proxy.cli.health:health", "Ask a running proxy whether it is alive."),
+}
+
+EPILOG = """\b
+Examples:
+  signing-proxy run --with-emulator
+  signing-proxy run --config-file config/production.yaml
+  signing-proxy check --config-file config/production.yaml --connect
+  signing-proxy sign --config-file config/production.yaml /personal/v5/accounts
+  signing-proxy verify --certificate-file qsealc.pem < request.http
+"""
+
+
+class Program(click.Group):
+    """A group of lazily imported commands, with one guard around all of them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+    def main(
+        self, args: Sequence[str] | None = None, prog_name: str | None = None, complete_var: str | None = None,
+        standalone_mode: bool = True, **extra: Any,
+    ) -> NoReturn:
+        """Always ends in SystemExit with one of the exit codes of docs/cli.md."""
+        run = super().main
+        guarded(lambda: run(args, prog_name or "signing-proxy", complete_var, standalone_mode=False, **extra))
+
+
+program = Program(
+    name="signing-proxy",
+    help="A reverse proxy that seals calls to PSD2 bank APIs with the company's eIDAS key.",
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+click.version_option(__version__, prog_name="signing-proxy", message="%(prog)s %(version)s")(program)
