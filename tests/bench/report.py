@@ -22,10 +22,10 @@ class Line:
 
     @property
     def verdict(self) -> str:
-        if not self.values:
-            return "not measured"
         if self.limit is None:
             return ""
+        if not self.values:
+            return "not measured"
         return "met" if spread(self.values)[0] <= self.limit else "missed"
 
     def cells(self) -> tuple[str, str, str, str]:
@@ -63,8 +63,10 @@ def _cpu(samples: Samples, plan: Plan) -> Table:
         variant = signed(method, bits)
         mine, theirs = (samples.of("cpu", peer.name, variant) for peer in (OURS, RIVAL))
         rsa, rsa_of_rival = (samples.of("cpu", who, f"RSA-{bits}") for who in (RSA, RSA_OF_RIVAL))
+        rival_with_our_rsa = [a - b + c for a, b, c in zip(theirs, rsa_of_rival, rsa, strict=False)]
         table.lines += [
             Line(f"{variant}: ours / {RIVAL.name}", ratio(mine, theirs), CPU_RATIO, 2),
+            Line(f"{variant}: the same, were both libraries ours", ratio(mine, rival_with_our_rsa), None, 2),
             Line(f"{variant}: ours above its RSA operation", difference(mine, rsa), ABOVE_RSA, 1),
             Line(f"{variant}: {RIVAL.name} above its RSA operation", difference(theirs, rsa_of_rival), None, 1)]
     return table
