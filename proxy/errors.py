@@ -121,6 +121,8 @@ PROBLEMS: dict[str, Problem] = _table(
             "chmod 600 it; for a Kubernetes fsGroup set allow_group_read: true."),
     Problem("key_format", 0, "The file holds no private key in a format this program reads.",
             "Give PEM (PKCS#1, PKCS#8), DER, PKCS#12 or a bare base64 body."),
+    Problem("key_ambiguous", 0, "The file holds several private keys, and nothing says which one is meant.",
+            "Name the certificate of the right one with certificate_file."),
     Problem("key_password", 0, "The password does not open the key.", "Check the password file."),
     Problem("key_type", 0, "The key is not RSA, and the bank takes only rsa-sha256.", "Use the QSealC's RSA key."),
     Problem("key_too_small", 0, "The RSA key is shorter than 2048 bits.", "Use a key of at least 2048 bits."),
