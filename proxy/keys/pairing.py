@@ -29,7 +29,7 @@ def choose_pair(
     """The key that has a certificate, with the certificate (DER) that is in date and lasts longest.
 
     Duplicates and chain certificates are passed over.  Without certificates the one key stands alone.
-    Raises KeyUnusable: key_pair_mismatch, key_format (a choice that only the operator can make).
+    Raises KeyUnusable: key_pair_mismatch, key_ambiguous (a choice that only the operator can make).
     """
     distinct = {spki_sha256(key.public_key()): key for key in keys}
     if certificates:
@@ -40,7 +40,7 @@ def choose_pair(
     else:
         owned, paired = {}, list(distinct)
     if len(paired) > 1:
-        raise KeyUnusable("key_format", "there are several keys, so certificate_file must say which one is meant")
+        raise KeyUnusable("key_ambiguous", f"{len(paired)} of its keys would do")
     return distinct[paired[0]], owned.get(paired[0])
 
 

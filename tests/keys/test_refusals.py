@@ -21,6 +21,8 @@ from tests.keys.making import NOW, PASSWORD, certificate, keystore, openssl, pem
 
 CANARY = b"CANARY-in-the-file"
 PASSWORD_ENV = {"key_password_env": "KEY_PASSWORD"}
+WRONG = {"key_password_env": "WRONG"}
+ENDLESS = {"key_password_env": "ENDLESS"}
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,12 @@ class Shop:
     other: RSAPrivateKey
     cert: bytes
     folder: Path
+
+    def plain(self) -> bytes:
+        return pkcs8(self.key)
+
+    def keystore(self) -> bytes:
+        return keystore(self.key, self.cert)
 
     def sealed(self) -> bytes:
         return pkcs8(self.key, password=PASSWORD)
@@ -49,6 +57,10 @@ class Shop:
         return openssl("genpkey", "-algorithm", "RSA-PSS", "-pkeyopt", "rsa_keygen_bits:2048", *more)
 
 
+def block(label: str) -> bytes:
+    return f"-----BEGIN {label}-----\nQ0FOQVJZ\n-----END {label}-----\n".encode()
+
+
 @dataclass(frozen=True)
 class Case:
     name: str
@@ -64,43 +76,43 @@ CASES = (
     Case("binary garbage", "key_format", lambda shop: bytes(range(256)) + CANARY),
     Case("whitespace", "key_format", lambda shop: b" \n" * 5000 + b"!"),
     Case("base64 of garbage", "key_format", lambda shop: base64.b64encode(CANARY)),
-    Case("PEM around garbage", "key_format", lambda shop: b"-----BEGIN PRIVATE KEY-----\nQ0FOQVJZ\n-----END PRIVATE KEY-----"),
+    Case("PEM around garbage", "key_format", lambda shop: block("PRIVATE KEY")),
     Case("PEM cut off", "key_format", lambda shop: pkcs8(shop.key)[:800]),
     Case("nothing but BEGIN lines", "key_format", lambda shop: b"-----BEGIN PRIVATE KEY-----\n" * 30000),
     Case("DER cut off", "key_format", lambda shop: pkcs8(shop.key, Encoding.DER)[:800]),
-    Case("public key", "key_format", lambda shop: b"-----BEGIN PUBLIC KEY-----\nQ0FOQVJZ\n-----END PUBLIC KEY-----"),
+    Case("public key", "key_format", lambda shop: block("PUBLIC KEY")),
     Case("too large", "key_unreadable", lambda shop: CANARY * 100_000),
     Case("PEM certificate alone", "key_format", lambda shop: pem(shop.cert)),
     Case("DER certificate alone", "key_format", lambda shop: shop.cert),
     Case("PKCS#12 without key", "key_format", lambda shop: keystore(None, shop.cert), PASSWORD_ENV),
-    Case("EC", "key_type", lambda shop: shop.elliptic()),
-    Case("Ed25519 in DER", "key_type", lambda shop: shop.edwards()),
-    Case("RSA for PSS only", "key_type", lambda shop: shop.pss()),
+    Case("EC", "key_type", Shop.elliptic),
+    Case("Ed25519 in DER", "key_type", Shop.edwards),
+    Case("RSA for PSS only", "key_type", Shop.pss),
     Case("RSA for PSS only in DER", "key_type", lambda shop: shop.pss("-outform", "DER")),
-    Case("RSA-1024", "key_too_small", lambda shop: shop.small()),
-    Case("no password for PKCS#8", "key_password", lambda shop: shop.sealed()),
-    Case("wrong password for PKCS#8", "key_password", lambda shop: shop.sealed(), {"key_password_env": "WRONG"}),
-    Case("no password for PKCS#12", "key_password", lambda shop: keystore(shop.key, shop.cert)),
-    Case("wrong password for PKCS#12", "key_password", lambda shop: keystore(shop.key, shop.cert), {"key_password_env": "WRONG"}),
-    Case("endless password", "key_password", lambda shop: shop.sealed(), {"key_password_env": "ENDLESS"}),
-    Case("password variable missing", "key_password", lambda shop: shop.sealed(), {"key_password_env": "ABSENT"}),
-    Case("password in place of the variable", "key_password", lambda shop: shop.sealed(), {"key_password_env": "CANARY-x"}),
-    Case("password file missing", "key_unreadable", lambda shop: shop.sealed(), {"key_password_file": "/nowhere/p"}),
-    Case("certificate file missing", "key_unreadable", lambda shop: pkcs8(shop.key), {"certificate_file": "/nowhere/c"}),
-    Case("key in the certificate file", "certificate_format", lambda shop: pkcs8(shop.key), {}, lambda shop: pkcs8(shop.key)),
-    Case("garbage certificate", "certificate_format", lambda shop: pkcs8(shop.key), {}, lambda shop: CANARY),
-    Case("damaged PEM certificate", "certificate_format", lambda shop: pkcs8(shop.key), {},
-         lambda shop: b"-----BEGIN CERTIFICATE-----\nQ0FOQVJZ\n-----END CERTIFICATE-----"),
-    Case("malformed QCStatements", "certificate_format", lambda shop: pkcs8(shop.key), {},
+    Case("RSA-1024", "key_too_small", Shop.small),
+    Case("no password for PKCS#8", "key_password", Shop.sealed),
+    Case("wrong password for PKCS#8", "key_password", Shop.sealed, WRONG),
+    Case("no password for PKCS#12", "key_password", Shop.keystore),
+    Case("wrong password for PKCS#12", "key_password", Shop.keystore, WRONG),
+    Case("endless password", "key_password", Shop.sealed, ENDLESS),
+    Case("password variable missing", "key_password", Shop.sealed, {"key_password_env": "ABSENT"}),
+    Case("password in place of the variable", "key_password", Shop.sealed, {"key_password_env": "CANARY-x"}),
+    Case("password file missing", "key_unreadable", Shop.sealed, {"key_password_file": "/nowhere/p"}),
+    Case("certificate file missing", "key_unreadable", Shop.plain, {"certificate_file": "/nowhere/c"}),
+    Case("key in the certificate file", "certificate_format", Shop.plain, {}, Shop.plain),
+    Case("garbage certificate", "certificate_format", Shop.plain, {}, lambda shop: CANARY),
+    Case("damaged PEM certificate", "certificate_format", Shop.plain, {},
+         lambda shop: block("CERTIFICATE")),
+    Case("malformed QCStatements", "certificate_format", Shop.plain, {},
          lambda shop: certificate(shop.key, statements=b"\x30\x03\x30\x80\x00")),
     Case("another key's certificate", "key_pair_mismatch", lambda shop: pkcs8(shop.other), {}, lambda shop: shop.cert),
-    Case("EC certificate", "key_pair_mismatch", lambda shop: pkcs8(shop.key), {},
+    Case("EC certificate", "key_pair_mismatch", Shop.plain, {},
          lambda shop: certificate(shop.key, public_key=ec.generate_private_key(ec.SECP256R1()).public_key())),
-    Case("expired", "certificate_expired", lambda shop: pkcs8(shop.key), {},
+    Case("expired", "certificate_expired", Shop.plain, {},
          lambda shop: certificate(shop.key, after=NOW - timedelta(seconds=1))),
-    Case("expired this second", "certificate_expired", lambda shop: pkcs8(shop.key), {},
+    Case("expired this second", "certificate_expired", Shop.plain, {},
          lambda shop: certificate(shop.key, after=NOW)),
-    Case("not yet valid", "certificate_not_yet_valid", lambda shop: pkcs8(shop.key), {},
+    Case("not yet valid", "certificate_not_yet_valid", Shop.plain, {},
          lambda shop: certificate(shop.key, before=NOW + timedelta(seconds=1))),
 )
 
@@ -158,7 +170,8 @@ def test_what_is_no_file_is_unreadable(kind: str, key: RSAPrivateKey, tmp_path: 
 
 
 def test_a_pss_key_behind_a_password_is_told_by_its_certificate(tmp_path: Path) -> None:
-    private = write(tmp_path / "pss.pem", openssl("genpkey", "-algorithm", "RSA-PSS", "-pkeyopt", "rsa_keygen_bits:2048"))
+    made = openssl("genpkey", "-algorithm", "RSA-PSS", "-pkeyopt", "rsa_keygen_bits:2048")
+    private = write(tmp_path / "pss.pem", made)
     config = write(tmp_path / "config", b"[req]\ndistinguished_name=d\n[d]\n")
     cert = openssl("req", "-x509", "-new", "-config", config, "-key", private, "-days", "3650", "-subj", "/CN=x")
     sealed = openssl("pkcs8", "-topk8", "-in", private, "-passout", f"pass:{PASSWORD.decode()}")
