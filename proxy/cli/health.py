@@ -1,0 +1,50 @@
+"""A container's health check runs every few seconds, so this one asks and says nothing."""
+
+from __future__ import annotations
+
+import http.client
+import re
+
+import click
+
+from proxy.cli.failures import FAILED, OK, complain
+from proxy.cli.settings import ADMIN_ADDRESS, ADMIN_PORT
+
+EPILOG = """\b
+Examples:
+  signing-proxy health
+  signing-proxy health --admin-port 9091
+
+\b
+Dockerfile: HEALTHCHECK CMD ["signing-proxy", "health"]
+Exit codes: 0 alive, 1 not.
+"""
+_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - an address to be replaced, not to be listened on
+
+
+@click.command(epilog=EPILOG)
+@click.option("--admin-address", default=ADMIN_ADDRESS, show_default=True, metavar="IP",
+              envvar="SIGNING_PROXY_ADMIN_ADDRESS", show_envvar=True, help="Where the admin port listens.")
+@click.option("--admin-port", default=ADMIN_PORT, show_default=True, type=click.IntRange(1, 65535),
+              envvar="SIGNING_PROXY_ADMIN_PORT", show_envvar=True, help="The admin port.")
+@click.option("--timeout", default=3.0, show_default=True, type=click.FloatRange(0.1, 60), metavar="SECONDS",
+              help="How long to wait for the answer.")
+def health(admin_address: str, admin_port: int, timeout: float) -> int:
+    """Ask a running proxy whether it is alive."""
+    address = _ANY.get(admin_address.strip("[]"), admin_address.strip("[]"))
+    if re.fullmatch(r"[0-9A-Za-z.:\-]+", address) is None:
+        raise click.UsageError("The admin address is not an IP address.")
+    connection = http.client.HTTPConnection(address, admin_port, timeout=timeout)
+    try:
+        connection.request("GET", "/livez")
+        status = connection.getresponse().status
+    except (OSError, http.client.HTTPException) as error:
+        complain("not_alive", f"The admin port does not answer ({type(error).__name__}). Check --admin-address and "
+                              "--admin-port, and that the proxy runs.")
+        return FAILED
+    finally:
+        connection.close()
+    if status != 200:
+        complain("not_alive", f"The admin port answers {status} to /livez. Look at the proxy's log.")
+        return FAILED
+    return OK
