@@ -65,9 +65,9 @@ class HeaderRules:
         return kept
 
     def replaced(self, fields: Iterable[Field]) -> list[str]:
-        """Names of sealed headers that the caller sent itself and that were replaced."""
-        return sorted({canonical(name).decode("latin-1") for name, _, _ in fields
-                       if canonical(name) in self.reserved})
+        """Names of sealed headers that the caller wrote itself and that were replaced."""
+        reserved = self.reserved
+        return [name.decode() for name, _, _ in fields if name in reserved]
 
     def _listed(self, options: frozenset[bytes]) -> frozenset[bytes]:
         for option in options:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from proxy.core.digest import canonical_form, is_form, sha256_digest
 from proxy.core.headers import HeaderRules
@@ -59,8 +59,14 @@ class Credentials:
     client_id: bytes
     client_secret: Secret
 
-    def value(self, name: str) -> bytes:
-        return self.client_id if name == "client_id" else self.client_secret.reveal()
+
+class Identified(Protocol):
+    """Anything that carries an application's credentials."""
+
+    @property
+    def client_id(self) -> bytes: ...
+    @property
+    def client_secret(self) -> Secret: ...
 
 
 class Draft:
@@ -85,7 +91,7 @@ class Draft:
         self.covered = rules.profile.covered
         self.notes: tuple[str, ...] = ()
 
-    def plan(self, credentials: Credentials, date: bytes) -> Plan:
+    def plan(self, credentials: Identified, date: bytes) -> Plan:
         """date: IMF-fixdate in GMT (RFC 9110 section 5.6.7), the moment of sending."""
         return Plan(self, credentials, date)
 
@@ -138,7 +144,7 @@ class Plan:
 
     __slots__ = ("_credentials", "date", "draft", "signature_base")
 
-    def __init__(self, draft: Draft, credentials: Credentials, date: bytes) -> None:
+    def __init__(self, draft: Draft, credentials: Identified, date: bytes) -> None:
         self.draft = draft
         self.date = date
         self._credentials = credentials
@@ -157,7 +163,8 @@ class Plan:
         """The headers the proxy adds, in wire order.  signature: raw bytes; ignored where the route skips signing."""
         draft, rules = self.draft, self.draft.rules
         profile = rules.profile
-        added = [(header, self._credentials.value(name)) for header, name in profile.injected]
+        values = {"client_id": self._credentials.client_id, "client_secret": self._credentials.client_secret.reveal()}
+        added = [(header, values[name]) for header, name in profile.injected]
         added.append((profile.host_header, rules.host))
         added.append((profile.date_header, self.date))
         if draft.added is not None:

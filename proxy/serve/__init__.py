@@ -1,1 +1,13 @@
-"""."""
+"""The story of one request: who may call, what is signed, who is told.
+
+    gate        which callers may speak to a listener at all
+    gateway     a caller's request -> route, policy, a Call; the application of the proxy's listeners
+    call        one request from admission to its record
+    sealing     keys off the event loop where they are slow
+    problems    our own error answers
+    rulings     what a bank's refusal says
+    telemetry   Exchange -> metrics
+    logline     Exchange -> one log line
+    clock       dates
+    admin       health, metrics, status: the application of the admin port
+"""

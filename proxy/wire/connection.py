@@ -63,10 +63,15 @@ class Application(Protocol):
 
 
 class Connection(asyncio.Protocol):
-    """See the module's docstring.  call: whatever the application keeps with a request in hand."""
+    """See the module's docstring.
+
+    call: whatever the application keeps with a request in hand.  peer: the caller's address.  local: our own address
+    and port on this connection.
+    """
 
     __slots__ = ("_buffered", "_chunked", "_eof", "_full", "_keep", "_out", "_paused", "_reader", "_refusal",
-                 "_request", "_sent", "call", "deadline", "listener", "requests", "server", "state", "transport")
+                 "_request", "_sent", "call", "deadline", "listener", "local", "peer", "requests", "server", "state",
+                 "transport")
 
     def __init__(self, server: Server, listener: str) -> None:
         self.server = server
@@ -75,6 +80,8 @@ class Connection(asyncio.Protocol):
         self.state = State.READING
         self.deadline = _NEVER
         self.requests = 0
+        self.peer = "local"
+        self.local: tuple[str, int] | None = None
         self._reader = RequestReader(server.limits.head, server.limits.body)
         self._request: Request | None = None
         self._refusal: Refused | None = None
@@ -86,11 +93,6 @@ class Connection(asyncio.Protocol):
         self._eof = False
 
     @property
-    def peer(self) -> str:
-        name = self.transport.get_extra_info("peername")
-        return str(name[0]) if isinstance(name, tuple) and name else "local"
-
-    @property
     def idle(self) -> bool:
         return self.state is State.READING and not self._reader.pending
 
@@ -98,6 +100,9 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
+        peer, local = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+        self.peer = str(peer[0]) if isinstance(peer, tuple) else "local"
+        self.local = local[:2] if isinstance(local, tuple) else None
         self.deadline = self.server.now() + self.server.timeouts.read
         if not self.server.register(self):
             self._refuse(Refused("overloaded", "too many connections"))

@@ -10,7 +10,7 @@ import socket
 import ssl
 from base64 import b64encode
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from proxy.core.secret import Secret
 from proxy.errors import Refused, UpstreamFailed
@@ -40,7 +40,7 @@ class Egress:
     host: str
     port: int
     username: str = ""
-    password: Secret = Secret(b"")
+    password: Secret = field(default_factory=lambda: Secret(b""))
 
     def request(self, origin: Origin) -> bytes:
         authority = f"{origin.host}:{origin.port}".encode()
@@ -93,13 +93,13 @@ class Dialer:
         self._egress = egress
         self._forbidden = forbidden
 
-    async def open(self, origin: Origin, protocol: asyncio.Protocol, timeout: float) -> None:
-        """Connects and hands the TLS transport to protocol.connection_made().  timeout: seconds for all of it.
+    async def open(self, origin: Origin, protocol: asyncio.Protocol, within: float) -> None:
+        """Connects and hands the TLS transport to protocol.connection_made().  within: seconds for all of it.
 
         Raises UpstreamFailed with sent "no".
         """
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(within):
                 await self._open(origin, protocol)
         except TimeoutError as error:
             raise UpstreamFailed("upstream_connect_timeout", sent="no") from error

@@ -1,0 +1,175 @@
+"""Builds the parts of a proxy out of a Config, and says what cannot be built."""
+
+from __future__ import annotations
+
+import ipaddress
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from proxy.config.address import is_loopback, split_host_port
+from proxy.config.model import Application, Config
+from proxy.config.routes import ResolvedRoute, resolve
+from proxy.core.routing import RouteTable
+from proxy.core.secret import Secret
+from proxy.errors import ConfigInvalid, KeyUnusable
+from proxy.keys.credentials import CredentialSettings, CredentialSource, read_secret
+from proxy.keys.files import FileSettings, FileSource
+from proxy.keys.keyring import Keyring
+from proxy.serve.gate import Gate, own_names
+from proxy.serve.gateway import Route
+from proxy.serve.telemetry import Telemetry
+from proxy.wire.dial import Dialer, Egress, Origin, Resolver
+from proxy.wire.pool import Pool
+
+_CA_SUFFIXES = frozenset((".pem", ".crt", ".cer"))
+
+
+def keyrings(config: Config, environ: Mapping[str, str]) -> dict[str, Keyring]:
+    """One per application, not loaded yet."""
+    routes = resolve(config)
+    return {name: _keyring(name, application, [r for r in routes if r.application == name], environ)
+            for name, application in config.applications.items()}
+
+
+def _keyring(name: str, application: Application, routes: list[ResolvedRoute], environ: Mapping[str, str]) -> Keyring:
+    credentials = CredentialSource(CredentialSettings(
+        client_id=application.client_id, client_id_file=application.client_id_file,
+        client_id_env=application.client_id_env, client_secret_file=application.client_secret_file,
+        client_secret_env=application.client_secret_env, allow_group_read=application.allow_group_read), environ)
+    source = None
+    if application.key_file is not None:
+        source = FileSource(FileSettings(
+            key_file=application.key_file, certificate_file=application.certificate_file,
+            key_password_file=application.key_password_file, key_password_env=application.key_password_env,
+            allow_group_read=application.allow_group_read), environ)
+    demanded = {route.profile.key_spki_sha256 for route in routes if route.signs and not route.upstream.is_loopback}
+    return Keyring(name, credentials, source, required_spki_sha256=next((d for d in demanded if d), None))
+
+
+def load_keys(rings: Mapping[str, Keyring]) -> None:
+    """Loads every keyring.  Raises KeyUnusable, which names the application."""
+    now = datetime.now(UTC)
+    for name, ring in rings.items():
+        try:
+            ring.load(now)
+        except KeyUnusable as error:
+            raise KeyUnusable(error.code, f"application {name}: {error.detail or error.problem.code}") from error
+
+
+def tls_context(config: Config) -> ssl.SSLContext:
+    """For every connection to a bank: TLS 1.2 or newer, name checked, the system's roots and the extra ones.
+
+    Raises ConfigInvalid.  Not ssl.create_default_context(), which writes session keys to SSLKEYLOGFILE when it is set.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+    context.set_alpn_protocols(["http/1.1"])
+    for key, path in _authorities(config):
+        try:
+            context.load_verify_locations(cafile=str(path))
+        except (OSError, ssl.SSLError):
+            raise ConfigInvalid([(key, f"{path.name} holds no PEM certificate that can be read. "
+                                       "Give a PEM file of certificate authorities.")]) from None
+    return context
+
+
+def _authorities(config: Config) -> list[tuple[str, Path]]:
+    found = []
+    if config.upstream_ca_file is not None:
+        found.append(("upstream_ca_file", Path(config.upstream_ca_file)))
+    if config.upstream_ca_directory is not None:
+        directory = Path(config.upstream_ca_directory)
+        try:
+            files = sorted(path for path in directory.iterdir() if path.suffix in _CA_SUFFIXES)
+        except OSError:
+            raise ConfigInvalid([("upstream_ca_directory", "The directory cannot be read. Check its path and "
+                                                           "permissions.")]) from None
+        found += [("upstream_ca_directory", path) for path in files]
+    return found
+
+
+def egress(config: Config, environ: Mapping[str, str]) -> Egress | None:
+    """Raises KeyUnusable when the password cannot be read."""
+    settings = config.egress_proxy
+    if settings is None:
+        return None
+    found = split_host_port(settings.url.removeprefix("http://").rstrip("/"))
+    assert found is not None, "checked when the configuration was loaded"
+    password = Secret(b"")
+    if settings.password_file is not None or settings.password_env is not None:
+        password = read_secret(file=settings.password_file, env=settings.password_env, what="egress proxy password",
+                               allow_group_read=False, environ=environ).secret
+    return Egress(found[0], found[1] or 3128, settings.username or "", password)
+
+
+def client_token(config: Config) -> Secret | None:
+    """Raises KeyUnusable when the file cannot be read."""
+    if config.client_token_file is None:
+        return None
+    return read_secret(file=config.client_token_file, env=None, what="client token", allow_group_read=False,
+                       environ={}).secret
+
+
+@dataclass(frozen=True, slots=True)
+class _PoolWatch:
+    telemetry: Telemetry
+    upstream: str
+
+    def connection(self, event: str) -> None:
+        self.telemetry.connections.labels(self.upstream, event).inc()
+
+
+def pools(config: Config, context: ssl.SSLContext, proxy: Egress | None, telemetry: Telemetry,
+          forbidden: Callable[[str, int], bool]) -> dict[Origin, Pool]:
+    """One per bank host; routes to the same one share it.  Called on the event loop."""
+    dialer = Dialer(context, Resolver(config.timeouts.resolve), egress=proxy, forbidden=forbidden)
+    origins = {_origin(route) for route in resolve(config)}
+    return {origin: Pool(origin, dialer, config.limits, config.timeouts, _PoolWatch(telemetry, str(origin)))
+            for origin in origins}
+
+
+def _origin(route: ResolvedRoute) -> Origin:
+    return Origin(route.upstream.host, route.upstream.port, route.upstream.name.strip("[]"))
+
+
+def routes(config: Config, rings: Mapping[str, Keyring], banks: Mapping[Origin, Pool]) -> dict[str, RouteTable[Route]]:
+    """By listener."""
+    built = [Route(name=r.name, listener=r.listener, prefix=r.prefix, strip=r.strip, application=r.application,
+                   upstream=str(_origin(r)), access=r.access, rules=r.rules, keyring=rings[r.application],
+                   pool=banks[_origin(r)]) for r in resolve(config)]
+    return {listener: RouteTable([route for route in built if route.listener == listener])
+            for listener, _, _ in config.listeners_all()}
+
+
+def gate(config: Config, address: str, port: int, token: Secret | None) -> Gate:
+    """The gate of a listener bound to address and port."""
+    loopback = is_loopback(address)
+    names = own_names(numeric(address), port, loopback=loopback)
+    extra = {name.lower().encode() for name in config.allowed_hosts}
+    return Gate(names | extra, token=token, any_literal=not loopback)
+
+
+def numeric(address: str) -> str:
+    return "127.0.0.1" if address.lower() == "localhost" else address
+
+
+def own_address(bound: list[tuple[str, int]]) -> Callable[[str, int], bool]:
+    """Tells whether an address is one this proxy listens on; the list may still grow."""
+
+    def is_own(address: str, port: int) -> bool:
+        target = _unmapped(address)
+        return any(port == own_port and (target == _unmapped(own) or (_unmapped(own).is_unspecified
+                                                                      and target.is_loopback))
+                   for own, own_port in bound)
+
+    return is_own
+
+
+def _unmapped(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    return getattr(ip, "ipv4_mapped", None) or ip
+

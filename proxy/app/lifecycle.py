@@ -1,0 +1,260 @@
+"""Start, signals, drain and exit code of one proxy process.
+
+SIGTERM   not ready at once; requests are accepted for min_sigterm_delay more seconds, each answer closes its
+          connection; then no new connections, what is in hand is finished, at most until max_sigterm_delay
+SIGINT    the same without the first wait
+SIGHUP    keys and credentials are read again
+A second SIGTERM or SIGINT stops at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import os
+import signal
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from proxy import __version__
+from proxy.app import compose, process, status
+from proxy.config.model import Config
+from proxy.errors import ProxyError
+from proxy.keys.keyring import Keyring, ReloadOutcome
+from proxy.keys.watch import Watch
+from proxy.serve.admin import Admin, Health
+from proxy.serve.gate import Gate
+from proxy.serve.gateway import Gateway
+from proxy.serve.logline import LogLines
+from proxy.serve.telemetry import Telemetry
+from proxy.wire.limits import Limits
+from proxy.wire.server import Server
+
+log = logging.getLogger("proxy")
+
+_TICK = 0.25
+ADMIN = "admin"
+_ADMIN_LIMITS = Limits(body=1024, connections=64)
+
+
+class StartFailed(ProxyError):
+    """A listener could not be opened."""
+
+
+def run(config: Config, *, environ: Mapping[str, str] = os.environ,
+        ready: Callable[[Running], None] = lambda running: None) -> int:
+    """Serves until a signal; -> exit code.  ready: called once every listener is open.
+
+    Raises ProxyError when it cannot start.
+    """
+    process.harden()
+    process.configure_logging(structured=config.structured_logs, quiet=config.quiet, debug=config.debug_logs)
+    rings = compose.keyrings(config, environ)
+    compose.load_keys(rings)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(_serve(config, rings, environ, ready))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+async def _serve(config: Config, rings: Mapping[str, Keyring], environ: Mapping[str, str],
+                 ready: Callable[[Running], None]) -> int:
+    running = Running(config, rings, environ)
+    try:
+        await running.start()
+        ready(running)
+        return await running.until_stopped()
+    finally:
+        await running.close()
+
+
+class Running:
+    """A proxy in service.  Made on the event loop."""
+
+    def __init__(self, config: Config, rings: Mapping[str, Keyring], environ: Mapping[str, str]) -> None:
+        self.config = config
+        self.rings = rings
+        self.telemetry = Telemetry()
+        self.listeners: list[tuple[str, str, int]] = []
+        self.since = datetime.now(UTC)
+        self._bound: list[tuple[str, int]] = []
+        self._log = None if config.quiet else LogLines(structured=config.structured_logs)
+        self._token = compose.client_token(config)
+        self._signal: asyncio.Future[signal.Signals] = asyncio.get_running_loop().create_future()
+        self._hurry = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.pools = compose.pools(config, compose.tls_context(config), compose.egress(config, environ),
+                                   self.telemetry, compose.own_address(self._bound))
+        self._gates: dict[str, Gate] = {}
+        self.gateway = Gateway(
+            compose.routes(config, rings, self.pools), self._gates, limits=config.limits, timeouts=config.timeouts,
+            telemetry=self.telemetry, log=self._log, full_paths=config.log_paths == "full")
+        self.server = Server(self.gateway, config.limits, config.timeouts)
+        self.health = Health({f"application {name}": (lambda ring=ring: status.key_check(ring))  # type: ignore[misc]
+                              for name, ring in rings.items()})
+        self._admin: Server | None = None
+        self._watches = [Watch(ring, clock=lambda: datetime.now(UTC), on_failure=self._watch_died,
+                               on_outcome=self._outcome(name)) for name, ring in rings.items()]
+        self._ticking: asyncio.TimerHandle | None = None
+
+    # --- start
+
+    async def start(self) -> None:
+        """Opens every listener.  Raises StartFailed."""
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(_unforeseen)
+        for name, address, port in self.config.listeners_all():
+            for bound_address, bound_port in await _listen(self.server, name, address, port):
+                self.listeners.append((name, bound_address, bound_port))
+                self._bound.append((bound_address, bound_port))
+                self._gates[name] = compose.gate(self.config, address, bound_port, self._token)
+        if self.config.admin:
+            await self._start_admin()
+        self.telemetry.read_at_scrape(status.readings(
+            rings=self.rings, gateway=self.gateway, server=self.server, pools=self.pools,
+            log_dropped=lambda: self._log.dropped if self._log is not None else 0))
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.add_signal_handler(number, self._on_signal, number)
+        if self.config.timed_reload:
+            for watch in self._watches:
+                watch.start(self.config.timed_reload)
+        self._tick()
+        process.settle()
+        self.health.started = True
+        self._announce()
+
+    async def _start_admin(self) -> None:
+        config = self.config
+        self._admin = Server(Admin(self._gates, self.telemetry.registry, self.health, self.report), _ADMIN_LIMITS,
+                             config.timeouts)
+        for address, port in await _listen(self._admin, ADMIN, config.admin_address, config.admin_port):
+            self.listeners.append((ADMIN, address, port))
+            self._bound.append((address, port))
+            self._gates[ADMIN] = compose.gate(config, config.admin_address, port, None)
+
+    def _announce(self) -> None:
+        for name, ring in self.rings.items():
+            for sentence in ring.current.warnings if ring.current is not None else ():
+                log.warning("application %s: %s", name, sentence)
+        where = ", ".join(f"{name} {address}:{port}" for name, address, port in self.listeners)
+        log.info("signing-proxy %s is ready: %s", __version__, where)
+
+    # --- while it runs
+
+    def report(self) -> Mapping[str, object]:
+        state = "draining" if self.health.draining else "serving"
+        return status.status_report(state=state, since=self.since, listeners=self.listeners, rings=self.rings,
+                                    gateway=self.gateway, server=self.server, pools=self.pools)
+
+    def _tick(self) -> None:
+        for pool in self.pools.values():
+            pool.tick()
+        self._ticking = asyncio.get_running_loop().call_later(_TICK, self._tick)
+
+    def _on_signal(self, received: signal.Signals) -> None:
+        if received is signal.SIGHUP:
+            self._spawn(self.reload())
+        elif self._signal.done():
+            self._hurry.set()
+        else:
+            self._signal.set_result(received)
+
+    async def reload(self) -> None:
+        """Reads keys and credentials again; whatever fails keeps what it had."""
+        for name, ring in self.rings.items():
+            outcome = await ring.reload(datetime.now(UTC))
+            self._outcome(name)(outcome)
+            if outcome.error is None:
+                log.info("application %s: reloaded, revision %d", name, outcome.revision)
+            else:
+                log.error("application %s: reload failed, the old key stays (%s): %s", name, outcome.error.code,
+                          outcome.error.sentence)
+
+    def _outcome(self, name: str) -> Callable[[ReloadOutcome], None]:
+        return lambda outcome: self.telemetry.reloads.labels(name, "ok" if outcome.ok else "failed").inc()
+
+    def _watch_died(self, error: BaseException) -> None:
+        log.critical("the watch over key files died (%s); the proxy stops rather than miss a new key",
+                     type(error).__name__)
+        if not self._signal.done():
+            self._signal.set_result(signal.SIGTERM)
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._reap)
+
+    def _reap(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a background task failed (%s)", type(task.exception()).__name__)
+
+    # --- the end
+
+    async def until_stopped(self) -> int:
+        """Waits for SIGTERM or SIGINT, drains, and gives the exit code."""
+        received = await self._signal
+        await self._drain(self.config.min_sigterm_delay if received is signal.SIGTERM else 0.0)
+        if received is signal.SIGINT:
+            return 130
+        return 0 if self.config.exit_zero_on_sigterm else 143
+
+    async def _drain(self, accept_for: float) -> None:
+        self.health.draining = self.server.draining = True
+        log.info("draining: %d requests in hand, %d connections", self.gateway.in_flight, len(self.server.connections))
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self.config.max_sigterm_delay
+        await self._pause(min(accept_for, self.config.max_sigterm_delay))
+        self.server.stop_accepting()
+        self.server.close_idle()
+        while (self.gateway.in_flight or self.server.connections) and loop.time() < end and not self._hurry.is_set():
+            await self._pause(0.02)
+        if self.gateway.in_flight:
+            log.warning("stopping with %d requests in hand; their callers are cut off", self.gateway.in_flight)
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._hurry.wait()
+        except TimeoutError:
+            pass
+
+    async def close(self) -> None:
+        """Lets go of everything, whatever has been reached."""
+        for watch in self._watches:
+            await watch.stop()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.server.close()
+        if self._admin is not None:
+            await self._admin.close()
+        if self._ticking is not None:
+            self._ticking.cancel()
+        for pool in self.pools.values():
+            await pool.close()
+        self.gateway.close()
+        if self._log is not None:
+            await self._log.close()
+
+
+async def _listen(server: Server, name: str, address: str, port: int) -> list[tuple[str, int]]:
+    try:
+        return await server.listen(name, compose.numeric(address), port)
+    except OSError as error:
+        code = "address_in_use" if error.errno == errno.EADDRINUSE else "address_unavailable"
+        raise StartFailed(code, f"{address}:{port} for listener {name}") from error
+
+
+def _unforeseen(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What asyncio would print with a traceback; the text of a foreign exception may hold anything."""
+    error = context.get("exception")
+    log.error("internal error: %s", type(error).__name__ if error is not None else "the event loop complained")

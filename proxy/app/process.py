@@ -1,0 +1,41 @@
+"""What the process gives up at start, because it holds a company's seal."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import logging
+import resource
+import sys
+
+from proxy.serve.logline import LineFormatter
+
+_PR_SET_DUMPABLE = 4
+
+
+def harden() -> None:
+    """No core dump, and not readable through /proc or ptrace by other processes of the same user."""
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def settle() -> None:
+    """What was made at start stays; the collector need not look at it again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+
+
+def configure_logging(*, structured: bool, quiet: bool, debug: bool) -> None:
+    """Our own loggers at the asked level; libraries only from WARNING on."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(LineFormatter(structured=structured))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.ERROR if quiet else logging.WARNING)
+    logging.getLogger("proxy").setLevel(logging.ERROR if quiet else logging.DEBUG if debug else logging.INFO)
+    logging.raiseExceptions = False

@@ -1,0 +1,85 @@
+"""What /status, the probes and the metrics tell about a running proxy, without a secret in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+
+from proxy import __version__
+from proxy.keys.keyring import Keyring
+from proxy.keys.source import CertificateFacts
+from proxy.serve.gateway import Gateway
+from proxy.serve.telemetry import Reading
+from proxy.wire.dial import Origin
+from proxy.wire.pool import Pool
+from proxy.wire.server import Server
+
+
+def key_check(ring: Keyring) -> str:
+    """Why the application cannot sign, or ""."""
+    identity = ring.current
+    if identity is None:
+        return "no key is loaded"
+    facts = identity.key.certificate if identity.key is not None else None
+    if facts is not None and datetime.now(UTC) >= facts.not_after:
+        return "the certificate has expired"
+    return ""
+
+
+def application_report(ring: Keyring) -> Mapping[str, object]:
+    identity = ring.current
+    report: dict[str, object] = {"source": ring.describe(), "ready": not key_check(ring),
+                                 "reloads": {"ok": ring.reloads_ok, "failed": ring.reloads_failed}}
+    if identity is not None:
+        report |= {"client_id": identity.client_id.decode(), "revision": identity.revision,
+                   "loaded_at": identity.loaded_at.isoformat(timespec="seconds"), "warnings": list(identity.warnings)}
+        if identity.key is not None:
+            report["key"] = {"bits": identity.key.signer.bits, "spki_sha256": identity.key.signer.spki_sha256}
+            if identity.key.certificate is not None:
+                report["certificate"] = certificate_report(identity.key.certificate)
+    if ring.last_error is not None:
+        error = ring.last_error
+        report["last_error"] = {"code": error.code, "sentence": error.sentence,
+                                "at": error.at.isoformat(timespec="seconds")}
+    return report
+
+
+def certificate_report(facts: CertificateFacts) -> Mapping[str, object]:
+    return {"subject": facts.subject, "issuer": facts.issuer, "serial": facts.serial,
+            "organization_identifier": facts.organization_identifier, "roles": list(facts.roles),
+            "qc_type": facts.qc_type, "not_before": facts.not_before.isoformat(),
+            "not_after": facts.not_after.isoformat(), "sha256": facts.fingerprint_sha256}
+
+
+def status_report(*, state: str, since: datetime, listeners: Iterable[tuple[str, str, int]],
+                  rings: Mapping[str, Keyring], gateway: Gateway, server: Server,
+                  pools: Mapping[Origin, Pool]) -> Mapping[str, object]:
+    """The document behind /status."""
+    return {
+        "version": __version__, "state": state, "started_at": since.isoformat(timespec="seconds"),
+        "listeners": [{"name": name, "address": address, "port": port} for name, address, port in listeners],
+        "in_flight": gateway.in_flight, "connections": len(server.connections), "buffered_bytes": server.buffered,
+        "applications": {name: application_report(ring) for name, ring in rings.items()},
+        "upstreams": {str(origin): dict(zip(("connections", "idle", "waiting"), pool.counts, strict=True))
+                      for origin, pool in pools.items()},
+    }
+
+
+def readings(*, rings: Mapping[str, Keyring], gateway: Gateway, server: Server, pools: Mapping[Origin, Pool],
+             log_dropped: Callable[[], int]) -> list[Reading]:
+    """Gauges that are read when somebody scrapes."""
+    return [
+        ("requests_in_flight", "Requests in hand.", (), lambda: [((), gateway.in_flight)]),
+        ("connections", "Accepted connections.", (), lambda: [((), len(server.connections))]),
+        ("buffered_bytes", "Bytes of requests held in memory.", (), lambda: [((), server.buffered)]),
+        ("loop_lag_seconds", "Worst lateness of the event loop since the last scrape.", (),
+         lambda: [((), server.take_lag())]),
+        ("log_lines_dropped", "Log lines that could not be written.", (), lambda: [((), log_dropped())]),
+        ("certificate_expiry_timestamp_seconds", "When the signing certificate expires.", ("application", "slot"),
+         lambda: [((name, "current"), ring.current.key.certificate.not_after.timestamp())
+                  for name, ring in rings.items()
+                  if ring.current and ring.current.key and ring.current.key.certificate]),
+        ("upstream_open_connections", "Connections to a bank, idle or busy.", ("upstream", "state"),
+         lambda: [((str(origin), state), count) for origin, pool in pools.items()
+                  for state, count in (("idle", pool.counts[1]), ("busy", pool.counts[0] - pool.counts[1]))]),
+    ]

@@ -1,0 +1,211 @@
+"""One request from its admission to its record: the answer's way back, and the truth about whether it was sent."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from proxy.core.exchange import Exchange, Outcome, Timings, path_template
+from proxy.core.headers import answer_fields
+from proxy.core.message import CHUNKED, UNTIL_CLOSE, Request, Response
+from proxy.core.signing import Draft, Plan
+from proxy.core.target import path_of
+from proxy.errors import ProxyError, Sent, UpstreamFailed
+from proxy.serve.problems import problem
+from proxy.serve.rulings import LIMIT, Ruling, read_ruling
+from proxy.serve.sealing import signing_failure
+from proxy.serve.telemetry import method_label
+from proxy.wire.connection import Connection
+from proxy.wire.pool import Ticket
+
+if TYPE_CHECKING:
+    from proxy.serve.gateway import Gateway, Route
+
+
+class Call:
+    """Implements wire.pool.Call.  connection is None once the caller has gone."""
+
+    __slots__ = ("_attempts", "_bank_date", "_draft", "_gateway", "_key", "_received", "_refusal", "_response",
+                 "_sealed_at", "_signing", "_started", "_ticket", "_upstream", "connection", "peer", "request",
+                 "request_id", "route")
+
+    def __init__(self, gateway: Gateway, connection: Connection, request: Request, route: Route) -> None:
+        self._gateway = gateway
+        self.connection: Connection | None = connection
+        self.peer = connection.peer
+        self.request = request
+        self.route = route
+        self.request_id = gateway.request_id(request)
+        self._draft: Draft | None = None
+        self._ticket: Ticket | None = None
+        self._response: Response | None = None
+        self._refusal: bytearray | None = None
+        self._key = ""
+        self._attempts = self._received = 0
+        self._started = self._sealed_at = self._signing = self._upstream = 0.0
+
+    def begin(self, draft: Draft) -> None:
+        """The request is complete and prepared: find a connection, then seal."""
+        self._started = perf_counter()
+        self._draft = draft
+        gateway = self._gateway
+        deadline = gateway.now() + gateway.timeouts.deadline
+        # The pool may answer before submit() returns; seal() and failed() do not need the ticket.
+        ticket = self.route.pool.submit(self, draft.method, deadline)
+        self._ticket = ticket
+
+    # --- wire.pool.Call
+
+    def seal(self, ticket: Ticket) -> bytes | None:
+        draft, route = self._draft, self.route
+        assert draft is not None
+        self._ticket = ticket
+        identity = route.keyring.current        # captured once per attempt: a reload cannot split a request
+        if identity is None or (identity.key is None and not draft.rules.skip):
+            raise ProxyError("key_unavailable")
+        self._attempts += 1
+        plan = draft.plan(identity, self._gateway.clock.date())
+        if identity.key is None:
+            self._sealed_at = perf_counter()
+            return plan.complete(b"")
+        signer = identity.key.signer
+        self._key = signer.spki_sha256
+        began = perf_counter()
+        if signer.inline:
+            try:
+                signature = signer.sign(plan.signature_base)
+            except Exception as error:
+                raise signing_failure(error) from error
+            self._sealed_at = perf_counter()
+            self._signing = self._sealed_at - began
+            return plan.complete(signature)
+        channel = ticket.channel
+        assert channel is not None
+        self._gateway.sealing.submit(
+            signer, plan.signature_base,
+            lambda outcome: ticket.deliver(channel, self._sealed(plan, began, outcome)))
+        return None
+
+    def _sealed(self, plan: Plan, began: float, outcome: bytes | ProxyError) -> bytes | ProxyError:
+        self._sealed_at = perf_counter()
+        self._signing = self._sealed_at - began
+        return outcome if isinstance(outcome, ProxyError) else plan.complete(outcome)
+
+    def head(self, response: Response) -> None:
+        self._response = response
+        self._upstream = perf_counter() - self._sealed_at
+        self._gateway.observe(self.route, response)
+        connection = self.connection
+        if connection is None:
+            self._abandon()
+            return
+        bodiless = response.status in (204, 304) or self.request.method == b"HEAD"
+        if response.status >= 400 and not bodiless and response.first(b"content-encoding") is None:
+            self._refusal = bytearray()
+        unframed = not bodiless and response.length in (CHUNKED, UNTIL_CLOSE)
+        connection.start(response.line, answer_fields(response.fields, response.options,
+                                                      keep_length=response.status != 204), unframed=unframed)
+
+    def body(self, data: bytes) -> None:
+        self._received += len(data)
+        if self._refusal is not None and len(self._refusal) < LIMIT:
+            self._refusal += data[:LIMIT]
+        if self.connection is not None:
+            self.connection.body(data)
+
+    def flush(self) -> None:
+        if self.connection is not None:
+            self.connection.flush()
+
+    def end(self) -> None:
+        connection = self._detach()
+        if connection is not None:
+            connection.finish()
+        self._record("answered", sent="yes")
+
+    def failed(self, failure: ProxyError, sent: Sent) -> None:
+        connection = self._detach()
+        outcome: Outcome = "failed" if isinstance(failure, UpstreamFailed) else "refused"
+        if connection is None:
+            self._record("client_gone", sent=sent, error=failure)
+        elif connection.sent:
+            connection.abort()
+            self._record("cut", sent=sent, error=failure)
+        else:
+            connection.answer(problem(failure, self.request_id, sent))
+            self._record(outcome, sent=sent, error=failure)
+
+    # --- the caller's side
+
+    def gone(self) -> None:
+        """The caller went away: before anything was written the call is off; after, its outcome is awaited."""
+        self.connection = None
+        ticket = self._ticket
+        if ticket is None or ticket.cancel():
+            self._record("client_gone", sent="no")
+        elif self._response is not None:
+            self._abandon()
+
+    def pause(self) -> None:
+        if self._ticket is not None:
+            self._ticket.pause()
+
+    def resume(self) -> None:
+        if self._ticket is not None:
+            self._ticket.resume()
+
+    def _abandon(self) -> None:
+        """The outcome is known and nobody waits for the rest."""
+        if self._ticket is not None:
+            self._ticket.give_up()
+        self._record("client_gone", sent="yes")
+
+    def _detach(self) -> Connection | None:
+        connection, self.connection = self.connection, None
+        return connection
+
+    # --- the record
+
+    def _record(self, outcome: Outcome, *, sent: str, error: ProxyError | None = None) -> None:
+        ruling = self._ruling()
+        total = perf_counter() - self._started
+        ours = error is not None
+        status = self._status(error)
+        self._gateway.record(Exchange(
+            request_id=self.request_id, client=self.peer, listener=self.route.listener, route=self.route.name,
+            application=self.route.application, method=method_label(self.request.method), path=self._path(),
+            status=status, outcome=outcome, refused_by="proxy" if ours else "bank" if status >= 400 else "",
+            code=error.code if error is not None else ruling.code if ruling is not None else "",
+            detail=error.detail if error is not None else "", sent=sent,  # type: ignore[arg-type]
+            attempts=self._attempts, request_bytes=len(self.request.body), response_bytes=self._received,
+            key=self._key[:16], notes=self._draft.notes if self._draft is not None else (),
+            traceparent=_text(self.request.first(b"traceparent")), bank_id=self._bank_id(),
+            bank_message_id=ruling.message_id if ruling is not None else "",
+            timings=Timings(queue=max(0.0, self._sealed_at - self._signing - self._started) if self._attempts else 0.0,
+                            sign=self._signing, upstream=self._upstream, total=total),
+        ), ruling)
+
+    def _status(self, error: ProxyError | None) -> int:
+        if self._response is not None:
+            return self._response.status
+        return (error.problem.status or 500) if error is not None else 0
+
+    def _ruling(self) -> Ruling | None:
+        if self._response is None or self._response.status < 400:
+            return None
+        return read_ruling(bytes(self._refusal)) if self._refusal else Ruling()
+
+    def _path(self) -> str:
+        path = path_of(self.request.target)
+        return path.decode("latin-1") if self._gateway.full_paths else path_template(path)
+
+    def _bank_id(self) -> str:
+        return _text(self._response.first(b"x-global-transaction-id")) if self._response is not None else ""
+
+
+def _text(value: bytes | None) -> str:
+    """A header value for the log, if it is short and plain."""
+    if not value or len(value) > 128 or not value.isascii():
+        return ""
+    text = value.decode()
+    return text if text.isprintable() else ""

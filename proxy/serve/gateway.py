@@ -1,0 +1,169 @@
+"""The application of the proxy's listeners: admits a request, prepares it, and starts its Call.
+
+    admit    gate (who) -> target -> route -> allow list -> room      | any refusal: nothing is signed
+    handle   prepare -> Call.begin -> pool -> seal -> write
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from proxy.core.exchange import Exchange, Timings, path_template
+from proxy.core.message import Request, Response
+from proxy.core.routing import METHODS, Access, RouteTable
+from proxy.core.signing import SigningRules, prepare
+from proxy.core.target import origin_form, path_of
+from proxy.errors import ProxyError, Refused
+from proxy.keys.keyring import Keyring
+from proxy.serve.call import Call
+from proxy.serve.clock import Clock
+from proxy.serve.gate import Gate
+from proxy.serve.problems import problem
+from proxy.serve.rulings import Ruling
+from proxy.serve.sealing import Sealing
+from proxy.serve.telemetry import Telemetry, method_label
+from proxy.wire.connection import Answer, Connection
+from proxy.wire.limits import Limits, Timeouts
+from proxy.wire.pool import Pool
+
+if TYPE_CHECKING:
+    from proxy.serve.logline import LogLines
+
+_REQUEST_ID = re.compile(rb"[0-9A-Za-z._-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A route with everything it needs to run.  upstream: name for metrics."""
+
+    name: str
+    listener: str
+    prefix: bytes
+    strip: bytes
+    application: str
+    upstream: str
+    access: Access
+    rules: SigningRules
+    keyring: Keyring
+    pool: Pool
+
+
+class Observer(Protocol):
+    """Whoever wants to see each call when it is over."""
+
+    def record(self, exchange: Exchange, ruling: Ruling | None) -> None: ...
+
+
+class Gateway:
+    """Implements wire.connection.Application.  full_paths: log paths as they are."""
+
+    def __init__(self, routes: Mapping[str, RouteTable[Route]], gates: Mapping[str, Gate], *, limits: Limits,
+                 timeouts: Timeouts, telemetry: Telemetry, log: LogLines | None, full_paths: bool = False) -> None:
+        """routes, gates: by listener name."""
+        self._routes = routes
+        self._gates = gates
+        self._telemetry = telemetry
+        self._log = log
+        self.limits = limits
+        self.timeouts = timeouts
+        self.full_paths = full_paths
+        self.clock = Clock()
+        self.sealing = Sealing()
+        self.in_flight = 0
+        self.now: Callable[[], float] = asyncio.get_running_loop().time
+
+    # --- wire.connection.Application
+
+    def admit(self, connection: Connection, request: Request) -> None:
+        self._gates[connection.listener].check(request, connection.local)
+        if request.method not in METHODS:
+            raise Refused("method_not_supported")
+        target = request.target = origin_form(request.target)
+        path = path_of(target)
+        route = self._routes[connection.listener].find(path)
+        route.access.check(request.method, path)
+        if self.in_flight >= self.limits.in_flight:
+            raise Refused("overloaded", "too many requests in hand")
+        if route.strip:
+            request.target = _stripped(target, route.strip)
+        connection.call = Call(self, connection, request, route)
+
+    def handle(self, connection: Connection, request: Request) -> None:
+        call: Call = connection.call
+        self.in_flight += 1
+        try:
+            draft = prepare(request, call.route.rules)
+            replaced = call.route.rules.headers.replaced(request.fields) if request.fields else ()
+            if replaced:
+                draft.notes = (*draft.notes, *[f"replaced:{name}" for name in replaced])
+            call.begin(draft)
+        except ProxyError as error:
+            call.failed(error, "no")
+        except Exception as error:      # noqa: BLE001 - no traceback reaches a caller, and no call is left without an answer
+            call.failed(ProxyError("internal_error", type(error).__name__), "no")
+
+    def refuse(self, connection: Connection, request: Request | None, error: Refused) -> Answer:
+        request_id = self.request_id(request) if request is not None else secrets.token_hex(8)
+        path = path_of(request.target) if request is not None else b""
+        self._write(Exchange(
+            request_id=request_id, client=connection.peer, listener=connection.listener, route="none", application="",
+            method=method_label(request.method) if request is not None else "none",
+            path=path.decode("latin-1") if self.full_paths else path_template(path),
+            status=error.problem.status, outcome="refused", refused_by="proxy", code=error.code, detail=error.detail,
+            request_bytes=len(request.body) if request is not None else 0, timings=Timings()), None)
+        return problem(error, request_id, "no")
+
+    def gone(self, connection: Connection) -> None:
+        if isinstance(connection.call, Call):
+            connection.call.gone()
+
+    def pause(self, connection: Connection) -> None:
+        if isinstance(connection.call, Call):
+            connection.call.pause()
+
+    def resume(self, connection: Connection) -> None:
+        if isinstance(connection.call, Call):
+            connection.call.resume()
+
+    # --- for Call
+
+    @staticmethod
+    def request_id(request: Request) -> str:
+        """The caller's X-Request-ID when it is one, else a new one."""
+        given = request.first(b"x-request-id")
+        if given is not None and _REQUEST_ID.fullmatch(given) is not None:
+            return given.decode()
+        return secrets.token_hex(8)
+
+    def observe(self, route: Route, response: Response) -> None:
+        """What the head of any answer tells about clocks and limits."""
+        for name, _, value in response.fields:
+            if name == b"date":
+                skew = self.clock.skew(value)
+                if skew is not None:
+                    self._telemetry.skew.labels(route.upstream).set(skew)
+            elif name in (b"x-ratelimit-remaining", b"x-burstlimit-remaining"):
+                self._telemetry.rate_limit(route.upstream, value)
+
+    def record(self, exchange: Exchange, ruling: Ruling | None) -> None:
+        """A call that had begun is over."""
+        self.in_flight -= 1
+        self._write(exchange, ruling)
+
+    def _write(self, exchange: Exchange, ruling: Ruling | None) -> None:
+        self._telemetry.record(exchange, ruling)
+        if self._log is not None:
+            self._log.record(exchange)
+
+    def close(self) -> None:
+        self.sealing.close()
+
+
+def _stripped(target: bytes, prefix: bytes) -> bytes:
+    rest = target[len(prefix):]
+    return rest if rest[:1] == b"/" else b"/" + rest

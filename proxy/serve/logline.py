@@ -1,0 +1,136 @@
+"""One line per request, from its Exchange alone, written by a thread so that a full pipe cannot stop the loop.
+
+Lines are handed over every 50 ms; at most 10,000 wait, beyond that they are dropped and counted.  A SIGKILL loses
+what was not handed over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from typing import IO
+
+import msgspec
+
+from proxy.core.exchange import Exchange
+from proxy.errors import PROBLEMS
+
+_EVERY = 0.05
+_WAITING = 10_000
+
+FIELDS = ("time", "level", "event", "request_id", "client", "listener", "route", "application", "method", "path",
+          "status", "outcome", "refused_by", "code", "detail", "hint", "sent", "attempts", "total_ms", "queue_ms",
+          "sign_ms", "upstream_ms", "request_bytes", "response_bytes", "key", "notes", "traceparent", "bank_id",
+          "bank_message_id")
+"""In the order they are written; an empty one is left out.  docs/operations.md says what each means."""
+
+
+def describe(exchange: Exchange) -> dict[str, object]:
+    """The fields of one line, in order."""
+    timings = exchange.timings
+    problem = PROBLEMS.get(exchange.code) if exchange.refused_by == "proxy" else None
+    values: dict[str, object] = {
+        "level": "info" if exchange.outcome == "answered" and exchange.status < 500 else "warning",
+        "event": "request",
+        "hint": problem.hint if problem else "",
+        "total_ms": _ms(timings.total), "queue_ms": _ms(timings.queue), "sign_ms": _ms(timings.sign),
+        "upstream_ms": _ms(timings.upstream),
+        "notes": ",".join(exchange.notes),
+        **{name: getattr(exchange, name) for name in exchange.__struct_fields__ if name not in ("timings", "notes")},
+    }
+    return {name: values[name] for name in FIELDS if values.get(name) not in ("", 0, None) or name == "status"}
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 3)
+
+
+def as_text(fields: dict[str, object]) -> str:
+    """key=value, quoted where needed, so that a person and a grep can read it."""
+    return " ".join(f"{key}={_quoted(value)}" for key, value in fields.items())
+
+
+def _quoted(value: object) -> str:
+    text = str(value)
+    return text if text and text.isprintable() and not set(text) & set(' "=') else msgspec.json.encode(text).decode()
+
+
+class LogLines:
+    """The writer.  start() on the loop, close() when it ends; record() is cheap."""
+
+    def __init__(self, stream: IO[bytes] | None = None, *, structured: bool) -> None:
+        self._stream = stream or sys.stderr.buffer
+        self._structured = structured
+        self._waiting: deque[tuple[float, Exchange]] = deque()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="log")
+        self._writing: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self.dropped = 0
+
+    def record(self, exchange: Exchange) -> None:
+        if len(self._waiting) >= _WAITING:
+            self.dropped += 1
+            return
+        self._waiting.append((time.time(), exchange))
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_EVERY, self._hand_over)
+
+    def _hand_over(self) -> None:
+        self._timer = None
+        if self._writing is not None and not self._writing.done():
+            self._timer = asyncio.get_running_loop().call_later(_EVERY, self._hand_over)
+            return
+        lines, self._waiting = self._waiting, deque()
+        self._writing = asyncio.get_running_loop().run_in_executor(self._thread, self._write, lines)
+        self._writing.add_done_callback(self._written)
+
+    def _written(self, future: asyncio.Future[None]) -> None:
+        if not future.cancelled() and future.exception() is not None:
+            self.dropped += 1       # nobody is left to tell: the log itself cannot be written
+
+    def _write(self, lines: deque[tuple[float, Exchange]]) -> None:
+        self._stream.write(b"".join([self._line(when, exchange) for when, exchange in lines]))
+        self._stream.flush()
+
+    def _line(self, when: float, exchange: Exchange) -> bytes:
+        fields = {"time": timestamp(when), **describe(exchange)}
+        if self._structured:
+            return msgspec.json.encode(fields) + b"\n"
+        return as_text(fields).encode() + b"\n"
+
+    async def close(self) -> None:
+        """Writes what waits."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._writing is not None:
+            await asyncio.wait([self._writing])
+        if self._waiting:
+            self._hand_over()
+            if self._writing is not None:
+                await asyncio.wait([self._writing])
+        self._thread.shutdown()
+
+
+def timestamp(when: float) -> str:
+    """RFC 3339 in UTC with milliseconds."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(when)) + f".{int(when % 1 * 1000):03d}Z"
+
+
+class LineFormatter(logging.Formatter):
+    """The program's own messages in the same shape as request lines; an exception shows its type, never its text."""
+
+    def __init__(self, *, structured: bool) -> None:
+        super().__init__()
+        self._structured = structured
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields: dict[str, object] = {"time": timestamp(record.created), "level": record.levelname.lower(),
+                                     "event": "message", "message": record.getMessage()}
+        if record.exc_info and record.exc_info[0] is not None:
+            fields["exception"] = record.exc_info[0].__name__
+        return msgspec.json.encode(fields).decode() if self._structured else as_text(fields)
