@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -16,13 +17,18 @@ if TYPE_CHECKING:
     from proxy.keys.source import LoadedKey
 
 
+def environ() -> Mapping[str, str]:
+    """Where *_env settings are looked up."""
+    return os.environ
+
+
 def client_id(application: Application) -> bytes:
     """Raises KeyUnusable: secret_missing, key_unreadable, key_permissions."""
     if application.client_id is not None:
         value = header_value(application.client_id.encode(), "client id")
     else:
         value = read_secret(file=application.client_id_file, env=application.client_id_env, what="client id",
-                            allow_group_read=application.allow_group_read, environ=os.environ)
+                            allow_group_read=application.allow_group_read, environ=environ())
     return fit_for_key_id(value.secret.reveal())
 
 
@@ -36,7 +42,7 @@ def fit_for_key_id(identity: bytes) -> bytes:
 def client_secret(application: Application) -> Secret:
     """Raises KeyUnusable: secret_missing, key_unreadable, key_permissions."""
     return read_secret(file=application.client_secret_file, env=application.client_secret_env, what="client secret",
-                       allow_group_read=application.allow_group_read, environ=os.environ).secret
+                       allow_group_read=application.allow_group_read, environ=environ()).secret
 
 
 def key(application: Application, now: datetime) -> LoadedKey | None:

@@ -1,0 +1,133 @@
+"""The checks of `check`, one row for each application and route; key material comes through proxy.keys alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from email.utils import formatdate
+from typing import TYPE_CHECKING
+
+from proxy.cli import applications, material
+from proxy.cli.findings import Row
+from proxy.cli.sealing import Sealer, seal
+from proxy.cli.verification import judge, parse
+from proxy.config.routes import resolve
+from proxy.core.routing import Access
+from proxy.core.secret import Secret
+from proxy.errors import PROBLEMS, KeyUnusable, ProxyError
+from proxy.keys.credentials import read_secret
+from proxy.keys.guarded import read_public_file
+from proxy.keys.source import CertificateFacts, LoadedKey
+
+if TYPE_CHECKING:
+    from proxy.config.model import Application, Config
+    from proxy.config.routes import ResolvedRoute
+
+_TARGET = b"/signing-proxy/check?a=%20b"
+# What a route may override on purpose, or what is the upstream's own business.
+_SETTINGS = frozenset(("key_id", "host_form", "host_differs"))
+
+Keys = dict[str, LoadedKey | None]
+
+
+def check_everything(config: Config, now: datetime) -> list[Row]:
+    """now: aware."""
+    keys: Keys = {}
+    rows = list(_files(config))
+    rows += [_application(name, application, now, keys) for name, application in config.applications.items()]
+    rows += [_route(route, config.applications[route.application], now, keys) for route in resolve(config)]
+    return rows
+
+
+def _files(config: Config) -> Iterator[Row]:
+    """Files beside those of the applications."""
+    egress = config.egress_proxy
+    secrets: list[tuple[str, str | None, str | None]] = [("client_token_file", config.client_token_file, None)]
+    if egress is not None and (egress.password_file or egress.password_env):
+        secrets.append(("egress_proxy.password", egress.password_file, egress.password_env))
+    for name, file, env in secrets:
+        if file is None and env is None:
+            continue
+        try:
+            read_secret(file=file, env=env, what=name, allow_group_read=True, environ=applications.environ())
+            yield Row("file", name, True, "")
+        except KeyUnusable as error:
+            yield Row.problem("file", name, error)
+    if config.upstream_ca_file is not None:
+        try:
+            read_public_file(config.upstream_ca_file)
+            yield Row("file", "upstream_ca_file", True, "")
+        except KeyUnusable as error:
+            yield Row.problem("file", "upstream_ca_file", error)
+
+
+def _application(name: str, application: Application, now: datetime, keys: Keys) -> Row:
+    try:
+        loaded = keys[name] = applications.key(application, now)
+        applications.client_id(application)
+        applications.client_secret(application)
+    except KeyUnusable as error:
+        return Row.problem("application", name, error)
+    if loaded is None:
+        return Row("application", name, True, "no key; its routes skip signing")
+    return Row("application", name, True, _describe(loaded), warnings=loaded.warnings, facts=_facts(loaded))
+
+
+def _describe(loaded: LoadedKey) -> str:
+    text = f"RSA {loaded.signer.bits}, key {loaded.signer.spki_sha256[:16]}…"
+    facts = loaded.certificate
+    if facts is None:
+        return text
+    claims = f"{' '.join(facts.roles) or 'no roles'}, {facts.qc_type or 'no QcType'}"
+    return f"{text}, certificate {facts.serial} until {facts.not_after:%Y-%m-%d}, {claims}"
+
+
+def _facts(loaded: LoadedKey) -> dict[str, object]:
+    key = {"bits": loaded.signer.bits, "spki_sha256": loaded.signer.spki_sha256}
+    return {"key": key, "certificate": _certificate(loaded.certificate) if loaded.certificate else None}
+
+
+def _certificate(facts: CertificateFacts) -> dict[str, object]:
+    return {"subject": facts.subject, "issuer": facts.issuer, "serial": facts.serial,
+            "organization_identifier": facts.organization_identifier,
+            "not_before": facts.not_before.isoformat(), "not_after": facts.not_after.isoformat(),
+            "roles": list(facts.roles), "qc_type": facts.qc_type, "fingerprint_sha256": facts.fingerprint_sha256}
+
+
+def _route(route: ResolvedRoute, application: Application, now: datetime, keys: Keys) -> Row:
+    where = f"{route.prefix.decode()} on {route.listener} to {route.upstream.authority}{route.upstream.base}"
+    if not route.signs:
+        return Row("route", route.name, True, f"{where}, signing skipped")
+    loaded = keys.get(route.application)
+    if loaded is None:
+        error = KeyUnusable("key_unavailable", f"application {route.application} has no usable key")
+        return Row.problem("route", route.name, error)
+    try:
+        fault = _test(route, application, loaded, now)
+    except ProxyError as error:
+        return Row.problem("route", route.name, error)
+    if fault:
+        return Row("route", route.name, False, fault, "signing_failed")
+    problem = PROBLEMS["not_the_sandbox_key"]
+    foreign = route.profile.key_spki_sha256 not in ("", loaded.signer.spki_sha256)
+    return Row("route", route.name, True, f"{where}, test signatures verified",
+               warnings=(f"{problem.title} {problem.hint}",) if foreign and not route.upstream.is_loopback else ())
+
+
+def _test(route: ResolvedRoute, application: Application, loaded: LoadedKey, now: datetime) -> str:
+    """Seals a GET and a POST as the proxy would, and has them judged by code that shares nothing with that."""
+    sealer = Sealer(rules=route.rules, client_id=applications.client_id(application), secret=Secret(b"***"),
+                    signer=loaded.signer, origin="", access=Access())
+    if loaded.certificate is not None:
+        key = material.from_certificate(loaded.certificate.der)
+    else:
+        assert application.key_file is not None
+        secret = material.password(application.key_password_file, application.key_password_env)
+        key = material.from_key_file(application.key_file, secret, allow_group_read=application.allow_group_read)
+    for method, body in (("GET", b""), ("POST", b'{"a": "\xc3\xa5"}')):
+        sealed = seal(sealer, method, _TARGET, (), body, formatdate(now.timestamp(), usegmt=True))
+        verdict = judge(parse(sealed.plan.complete(sealed.signature or b"")), key)
+        faults = [finding for finding in verdict.findings if finding.cause not in _SETTINGS]
+        if faults:
+            return f"the test signature of a {method} does not verify. {faults[0].sentence}"
+    return ""

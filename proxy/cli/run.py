@@ -1,0 +1,55 @@
+"""The proxy's own start: flags, environment and file become one Config, and everything else is proxy.app's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from proxy.cli.settings import config_file as config_file_option
+from proxy.cli.settings import load_config, scalar_flags
+
+if TYPE_CHECKING:
+    from proxy.config.model import Config
+
+EPILOG = """\b
+Examples:
+  signing-proxy run --with-emulator
+  signing-proxy run --config-file config/production.yaml
+  signing-proxy run --config-file config/production.yaml --port 8443 --structured-logs
+
+\b
+A flag wins over its environment variable (--admin-port: SIGNING_PROXY_ADMIN_PORT), and that over the file.
+Exit codes: 1 bad configuration or start, 130 after SIGINT, 143 after SIGTERM (0 with --exit-zero-on-sigterm).
+"""
+
+
+@click.command(epilog=EPILOG)
+@config_file_option
+@scalar_flags
+@click.option("--with-emulator", is_flag=True, help="Try it without a bank: start the emulator beside the proxy.")
+@click.option("--directory", default=".run/emulator", show_default=True, metavar="DIR",
+              type=click.Path(file_okay=False, path_type=Path), help="Throw-away keys for --with-emulator.")
+@click.pass_context
+def run(ctx: click.Context, /, config_file: str | None, with_emulator: bool, directory: Path, **flags: Any) -> int:
+    """Run the proxy."""
+    if not with_emulator:
+        return _serve(load_config(config_file, flags))
+    if ctx.get_parameter_source("config_file") is ParameterSource.COMMANDLINE:
+        raise click.UsageError("--with-emulator brings its own configuration. Leave --config-file out.")
+    from proxy.cli.companion import companion, describe
+
+    with companion(directory) as bank:
+        config = load_config(str(bank.config_file), flags)
+        bank.require_free_ports(config)
+        if not config.quiet:
+            click.echo(describe(bank, config))
+        return _serve(config)
+
+
+def _serve(config: Config) -> int:
+    from proxy.app import run as run_app
+
+    return run_app(config)
