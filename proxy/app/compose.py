@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -114,13 +113,15 @@ def client_token(config: Config) -> Secret | None:
                        environ={}).secret
 
 
-@dataclass(frozen=True, slots=True)
 class _PoolWatch:
-    telemetry: Telemetry
-    upstream: str
+    """Counts a pool's connections."""
+
+    def __init__(self, telemetry: Telemetry, upstream: str) -> None:
+        self._counters = {event: telemetry.connections.labels(upstream, event)
+                          for event in ("opened", "reused", "retried", "connect_failed")}
 
     def connection(self, event: str) -> None:
-        self.telemetry.connections.labels(self.upstream, event).inc()
+        self._counters[event].inc()
 
 
 def pools(config: Config, context: ssl.SSLContext, proxy: Egress | None, telemetry: Telemetry,

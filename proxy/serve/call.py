@@ -169,6 +169,7 @@ class Call:
     def _record(self, outcome: Outcome, *, sent: str, error: ProxyError | None = None) -> None:
         ruling = self._ruling()
         total = perf_counter() - self._started
+        self._ticket = None             # a ticket knows its call: no cycle is left for the collector
         ours = error is not None
         status = self._status(error)
         self._gateway.record(Exchange(

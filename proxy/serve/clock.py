@@ -44,9 +44,3 @@ class Clock:
         if second != self._second:
             self._second, self._date = second, imf_fixdate(second)
         return self._date
-
-    @staticmethod
-    def skew(bank_date: bytes) -> float | None:
-        """Seconds our clock is ahead of the bank's; a Date has whole seconds, so half of one is its middle."""
-        theirs = parse_imf_fixdate(bank_date)
-        return None if theirs is None else time.time() - theirs - 0.5

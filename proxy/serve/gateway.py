@@ -11,7 +11,7 @@ import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from proxy.core.exchange import Exchange, Timings, path_template
 from proxy.core.message import Request, Response
@@ -26,7 +26,7 @@ from proxy.serve.gate import Gate
 from proxy.serve.problems import problem
 from proxy.serve.rulings import Ruling
 from proxy.serve.sealing import Sealing
-from proxy.serve.telemetry import Telemetry, method_label
+from proxy.serve.telemetry import WATCHED_FIELDS, Telemetry, method_label
 from proxy.wire.connection import Answer, Connection
 from proxy.wire.limits import Limits, Timeouts
 from proxy.wire.pool import Pool
@@ -51,12 +51,6 @@ class Route:
     rules: SigningRules
     keyring: Keyring
     pool: Pool
-
-
-class Observer(Protocol):
-    """Whoever wants to see each call when it is over."""
-
-    def record(self, exchange: Exchange, ruling: Ruling | None) -> None: ...
 
 
 class Gateway:
@@ -143,12 +137,8 @@ class Gateway:
     def observe(self, route: Route, response: Response) -> None:
         """What the head of any answer tells about clocks and limits."""
         for name, _, value in response.fields:
-            if name == b"date":
-                skew = self.clock.skew(value)
-                if skew is not None:
-                    self._telemetry.skew.labels(route.upstream).set(skew)
-            elif name in (b"x-ratelimit-remaining", b"x-burstlimit-remaining"):
-                self._telemetry.rate_limit(route.upstream, value)
+            if name in WATCHED_FIELDS:
+                self._telemetry.seen(route.upstream, name, value)
 
     def record(self, exchange: Exchange, ruling: Ruling | None) -> None:
         """A call that had begun is over."""

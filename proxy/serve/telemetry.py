@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from time import time
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from proxy.core.exchange import Exchange
 from proxy.core.routing import METHODS
+from proxy.serve.clock import parse_imf_fixdate
 from proxy.serve.rulings import Ruling
 
 _SECONDS = (.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60)
 _SIGNING = (.0002, .0005, .001, .002, .005, .01, .02, .05, .1, .5, 1)
 _LIMIT_NAMES = 16
 _RATE_LIMIT = re.compile(rb"name=([A-Za-z0-9._-]{1,64}),(\d{1,15});?")
+_LIMIT_FIELDS = (b"x-ratelimit-remaining", b"x-burstlimit-remaining")
+WATCHED_FIELDS = frozenset((b"date", *_LIMIT_FIELDS))
 _NAMES = {method: method.decode() for method in METHODS}
 
 Reading = tuple[str, str, tuple[str, ...], Callable[[], Iterable[tuple[tuple[str, ...], float]]]]
@@ -69,12 +73,14 @@ class Telemetry:
             ["upstream", "event"], registry=registry)
         self.reloads = Counter(prefix + "key_reloads", "Reloads of keys and credentials.", ["application", "outcome"],
                                registry=registry)
-        self.skew = Gauge(prefix + "clock_skew_seconds", "How far our clock is ahead of the bank's Date.",
-                          ["upstream"], registry=registry)
-        self.rate_limits = Gauge(prefix + "rate_limit_remaining", "What the bank says is left, by limit name.",
-                                 ["upstream", "name"], registry=registry)
         self._children: dict[tuple[str, str, int, str], _Requests] = {}
-        self._limit_names: dict[str, set[str]] = {}
+        self._heads: dict[str, dict[bytes, tuple[bytes, float]]] = {}
+        self.read_at_scrape((
+            ("clock_skew_seconds", "How far our clock was ahead of the bank's Date at its last answer.", ("upstream",),
+             self._skews),
+            ("rate_limit_remaining", "What the bank said is left at its last answer, by limit name.",
+             ("upstream", "name"), self._limits),
+        ))
 
     def record(self, exchange: Exchange, ruling: Ruling | None) -> None:
         """Counts one call.  ruling: what the bank's refusal said, if it refused."""
@@ -102,14 +108,23 @@ class Telemetry:
         child = self._children[key] = _Requests(self, route, method, f"{status}xx", refused_by or "none")
         return child
 
-    def rate_limit(self, upstream: str, value: bytes) -> None:
-        """value: of X-RateLimit-Remaining or X-BurstLimit-Remaining, "name=a,1;name=b,2;"."""
-        names = self._limit_names.setdefault(upstream, set())
-        for name, left in _RATE_LIMIT.findall(value):
-            text = name.decode()
-            if text in names or len(names) < _LIMIT_NAMES:
-                names.add(text)
-                self.rate_limits.labels(upstream, text).set(int(left))
+    def seen(self, upstream: str, name: bytes, value: bytes) -> None:
+        """Keeps one of WATCHED_FIELDS as it came with the last answer; it is read when somebody scrapes."""
+        self._heads.setdefault(upstream, {})[name] = (value, time())
+
+    def _skews(self) -> Iterator[tuple[tuple[str, ...], float]]:
+        for upstream, fields in self._heads.items():
+            value, at = fields.get(b"date", (b"", 0.0))
+            theirs = parse_imf_fixdate(value)
+            if theirs is not None:
+                yield (upstream,), at - theirs - 0.5    # a Date has whole seconds: half of one is its middle
+
+    def _limits(self) -> Iterator[tuple[tuple[str, ...], float]]:
+        for upstream, fields in self._heads.items():
+            left = {name: int(count) for field in _LIMIT_FIELDS if field in fields
+                    for name, count in _RATE_LIMIT.findall(fields[field][0])}
+            for name, count in list(left.items())[:_LIMIT_NAMES]:
+                yield (upstream, name.decode()), count
 
     def read_at_scrape(self, readings: Iterable[Reading]) -> None:
         self.registry.register(_Readings(tuple(readings)))
