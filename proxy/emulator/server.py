@@ -75,20 +75,27 @@ class Emulator:
     async def start(self) -> None:
         """Listens; after stop() it may be started again, on the same port."""
         context = self._context() if self.options.tls else None
-        shutdown = 2.0 if context else None
+        timeouts = {"ssl_handshake_timeout": 10.0, "ssl_shutdown_timeout": 2.0} if context else {}
         self._server = await asyncio.start_server(
-            self._accept, self.options.address, self.port, ssl=context, limit=_HEAD_LIMIT,
-            ssl_shutdown_timeout=shutdown,
+            self._accept, self.options.address, self.port, ssl=context, limit=_HEAD_LIMIT, backlog=1024, **timeouts
         )
         self.port = self._server.sockets[0].getsockname()[1]
         if self.options.control_port is not None:
-            await self._control.start(self.options.control_port)
+            await self._start_control(self.options.control_port)
+
+    async def _start_control(self, port: int) -> None:
+        try:
+            await self._control.start(port)
+        except OSError:
+            await self.stop()
+            raise
 
     async def stop(self) -> None:
         """Closes every connection; raises what went wrong inside a connection, if anything did."""
         await self._control.stop()
         if self._server is not None:
             self._server.close()
+            getattr(self._server, "abort_clients", lambda: None)()
         for task in self._open:
             task.cancel()
         await asyncio.gather(*self._open, return_exceptions=True)

@@ -144,10 +144,7 @@ class Verifier:
             raise _Rejected(CERTIFICATE_INVALID, "no certificate is registered for this application")
         if not registered.in_date(datetime.fromtimestamp(self._clock(), UTC)):
             raise _Rejected(CERTIFICATE_INVALID, "the registered certificate has expired or is not valid yet")
-        try:
-            seal = base64.b64decode(sent.value, validate=True)
-        except binascii.Error as error:
-            raise _Rejected(SIGNATURE_INVALID, "signature is not padded base64") from error
+        seal = _seal_bytes(sent.value)
         if not registered.verifies(seal, derived):
             reason = explain.why_not(head, derived, lambda message: registered.verifies(seal, message))
             raise _Rejected(SIGNATURE_INVALID, f"{reason} (registered key {registered.fingerprint[:16]}…)")
@@ -184,6 +181,17 @@ def parse_signature(value: str) -> Signature:
     if parts is None:
         raise _Rejected(SIGNATURE_INVALID, explain.bad_header(value))
     return Signature(*parts.groups())
+
+
+def _seal_bytes(value: str) -> bytes:
+    """Two base64 texts can mean the same bytes; only the canonical one is taken."""
+    try:
+        seal = base64.b64decode(value, validate=True)
+    except binascii.Error as error:
+        raise _Rejected(SIGNATURE_INVALID, "signature is not padded base64") from error
+    if base64.b64encode(seal).decode() != value:
+        raise _Rejected(SIGNATURE_INVALID, "signature is not canonical base64")
+    return seal
 
 
 def signing_string(head: Head, names: list[str]) -> bytes:

@@ -10,7 +10,6 @@ import ssl
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import formatdate
-from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
@@ -20,14 +19,8 @@ from proxy.emulator import Authority, Emulator, Options, Validity
 
 NOW = 1691994345.0  # Mon, 14 Aug 2023 06:25:45 GMT
 LONG = Validity(datetime(2020, 1, 1, tzinfo=UTC), datetime(2120, 1, 1, tzinfo=UTC))
-VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "nordea.json").read_text(encoding="utf-8"))
 BARE = "(request-target) x-nordea-originating-host x-nordea-originating-date"
 FULL = BARE + " content-type digest"
-
-
-@pytest.fixture(scope="session")
-def vectors():
-    return VECTORS
 
 
 @pytest.fixture(scope="session")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import ssl
+from pathlib import Path
 
 import pytest
 
+import proxy.emulator
 from proxy.emulator import Authority, Emulator, Options, Validity
 
 
@@ -82,6 +85,14 @@ async def test_started_again_on_the_same_port(seal, caller_of):
     assert bank.executions.total == 2
 
 
+async def test_a_taken_control_port_leaves_nothing_behind(secure, seal):
+    bank = Emulator(Options(certificate=seal.certificate_pem, control_port=secure.port))
+    with pytest.raises(OSError, match="in use"):
+        await bank.start()
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", bank.port)
+
+
 async def test_stop_ends_what_is_stalled_and_idle(seal, caller_of):
     bank = Emulator(Options(certificate=seal.certificate_pem, tls=False))
     await bank.start()
@@ -131,6 +142,26 @@ async def test_a_failed_handshake_disturbs_nobody(secure, caller_of):
     await reader.read()
     writer.close()
     assert (await caller_of(secure).get("/echo/x")).status == 200
+
+
+async def test_stop_does_not_wait_for_a_handshake_that_never_comes(seal):
+    bank = Emulator(Options(certificate=seal.certificate_pem))
+    await bank.start()
+    _, writer = await asyncio.open_connection("127.0.0.1", bank.port)
+    await connect(bank)
+    await bank.stop()
+    writer.close()
+    await writer.wait_closed()
+
+
+def test_nothing_of_the_proxy_is_imported():
+    """A verifier that shares code with the signer proves nothing."""
+    for path in Path(proxy.emulator.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            ours = [name for name in names if name.split(".")[0] == "proxy"]
+            assert all(name.startswith("proxy.emulator") for name in ours), path.name
 
 
 def test_the_secret_is_not_shown():

@@ -15,7 +15,7 @@ from httpsig.verify import HeaderVerifier
 from proxy.emulator.explain import why_not
 from proxy.emulator.registration import SANDBOX_PUBLIC_KEY, Application, read_registered
 from proxy.emulator.verify import Policy, Verifier, signing_string
-from proxy.emulator.wire import parse_head
+from proxy.emulator.wire import Malformed, parse_head
 
 SUITE = json.loads((Path(__file__).parents[1] / "vectors" / "nordea.json").read_text(encoding="utf-8"))
 VECTORS = [pytest.param(vector, id=vector["id"]) for vector in SUITE["vectors"]]
@@ -91,6 +91,20 @@ def test_one_changed_byte_anywhere_covered_is_refused(vector):
         assert judge(other, body).code == "error.signature.invalid"
     if "digest" in vector["covered"]:
         assert judge(raw, body + b" ").code == "error.digest.invalid"
+
+
+@pytest.mark.parametrize("identity", ["get-query", "post-json"])
+def test_one_changed_bit_is_refused_wherever_it_is_but_in_host(identity):
+    vector = next(one for one in SUITE["vectors"] if one["id"] == identity)
+    raw, body = raw_of(vector), body_of(vector)
+    start = raw.index(b"Host: ") + len(b"Host:")
+    unsigned = range(start, raw.index(b"\r\n", start))
+    for index in (index for index in range(len(raw)) if index not in unsigned):
+        other = raw[:index] + bytes([raw[index] ^ 1]) + raw[index + 1:]
+        try:
+            assert not judge(other, body).accepted, other
+        except Malformed:
+            pass
 
 
 @pytest.mark.parametrize("vector", VECTORS)

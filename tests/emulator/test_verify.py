@@ -68,6 +68,7 @@ async def test_an_empty_body_may_be_left_out_of_the_seal(caller, seal, caller_of
         (lambda value: value.replace('algorithm="rsa-sha256",', ""), "order"),
         (lambda value: value + ',created="1"', "order"),
         (lambda value: value[:-2] + '"', "padded base64"),
+        (lambda value: value[:-4] + chr(ord(value[-4]) + 1) + value[-3:], "canonical"),
         (lambda value: SKIP, "sandbox"),
         (lambda value: None, "no Signature"),
         (lambda value: value.replace('keyId="', 'keyId="x'), "keyId"),

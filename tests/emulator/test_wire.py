@@ -11,6 +11,7 @@ MALFORMED = {
     "bare LF": b"GET /echo/x HTTP/1.1\nHost: localhost\r\n\r\n",
     "HTTP/1.0": b"GET /echo/x HTTP/1.0\r\n" + HOST + b"\r\n",
     "HTTP/0.9": b"GET /echo/x\r\n" + HOST + b"\r\n",
+    "method in lower case": b"get /echo/x HTTP/1.1\r\n" + HOST + b"\r\n",
     "two spaces": b"GET  /echo/x HTTP/1.1\r\n" + HOST + b"\r\n",
     "absolute form": b"GET https://localhost/echo/x HTTP/1.1\r\n" + HOST + b"\r\n",
     "authority form": b"CONNECT localhost:443 HTTP/1.1\r\n" + HOST + b"\r\n",
