@@ -4,9 +4,10 @@
     failures       one place where every failure becomes one line on standard error and an exit code
     output         colour on terminals, JSON, input files
     settings       the options that stand for keys of the configuration
+    applications   an application's key and credentials; material: public keys for verifying
     run            the proxy itself; companion starts the emulator beside it
-    check          configuration, keys, certificates, routes; handshake looks at the banks' TLS
-    sign           one request sealed and shown; curl writes it as a command
+    check          everything short of a call: checking makes the rows, handshake looks at the banks' TLS
+    sign           one request sealed and shown: sealers find rules and key, sealing walks proxy.core, curl writes it
     verify         a captured request judged; verification/ shares no code with the signer
     configuration  config schema, config show
     health         the container's health check

@@ -14,7 +14,7 @@ from proxy.cli.settings import load_config
 from proxy.errors import ConfigInvalid, ProxyError
 
 if TYPE_CHECKING:
-    from proxy.cli.findings import Row
+    from proxy.cli.rows import Row
 
 EPILOG = """\b
 Examples:

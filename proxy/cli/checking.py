@@ -8,7 +8,7 @@ from email.utils import formatdate
 from typing import TYPE_CHECKING
 
 from proxy.cli import applications, material
-from proxy.cli.findings import Row
+from proxy.cli.rows import Row
 from proxy.cli.sealing import Sealer, seal
 from proxy.cli.verification import judge, parse
 from proxy.config.routes import resolve

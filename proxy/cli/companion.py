@@ -114,7 +114,8 @@ def _addresses(output: IO[str]) -> dict[str, str]:
     for _, line in zip(range(_LINES), output, strict=False):
         match = _URL.fullmatch(line)
         if match is not None:
-            found[match[1]] = match[2]
+            # The name may also resolve to ::1, where nobody listens.
+            found[match[1]] = match[2].replace("//localhost:", "//127.0.0.1:")
         if len(found) == 2:
             break
     return found

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from proxy.cli.findings import Row
+from proxy.app.compose import egress, tls_context
+from proxy.cli.applications import environ
+from proxy.cli.rows import Row
 from proxy.config.routes import resolve
-from proxy.errors import KeyUnusable, UpstreamFailed
+from proxy.errors import ProxyError, UpstreamFailed
 from proxy.wire.dial import Dialer, Origin, Resolver
 
 if TYPE_CHECKING:
@@ -28,45 +28,24 @@ class _Greeting(asyncio.Protocol):
 
 
 def check_connections(config: Config) -> list[Row]:
-    """One row per bank host, through the proxy's own dialling."""
-    origins = sorted({(route.upstream.host, route.upstream.port, route.upstream.name) for route in resolve(config)})
-    if config.egress_proxy is not None:
-        return [Row("connection", f"{name}:{port}", None, "an egress proxy is configured") for _, port, name in origins]
+    """One row per bank host, dialled as the proxy dials it: its roots, its egress proxy."""
+    origins = sorted({(route.upstream.host, route.upstream.port, route.upstream.name.strip("[]"))
+                      for route in resolve(config)})
     try:
-        context = trust(config)
-    except KeyUnusable as error:
+        dialer = Dialer(tls_context(config), Resolver(config.timeouts.connect), egress=egress(config, environ()))
+    except ProxyError as error:
         return [Row.problem("connection", f"{name}:{port}", error) for _, port, name in origins]
-    return asyncio.run(_check_all([Origin(*origin) for origin in origins], context, config.timeouts.connect))
+    return asyncio.run(_check_all(dialer, [Origin(*origin) for origin in origins], config.timeouts.connect))
 
 
-def trust(config: Config) -> ssl.SSLContext:
-    """The system's roots and those of upstream_ca_file and upstream_ca_directory.  Raises KeyUnusable."""
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    try:
-        if config.upstream_ca_file is not None:
-            context.load_verify_locations(cafile=config.upstream_ca_file)
-        if config.upstream_ca_directory is not None:
-            for path in sorted(Path(config.upstream_ca_directory).iterdir()):
-                if path.is_file():
-                    context.load_verify_locations(cafile=path)
-    except ssl.SSLError:
-        raise KeyUnusable("certificate_format", "upstream_ca_file or upstream_ca_directory holds "
-                          "something else than PEM certificates") from None
-    except (OSError, ValueError):
-        raise KeyUnusable("key_unreadable", "upstream_ca_file or upstream_ca_directory cannot be opened") from None
-    return context
+async def _check_all(dialer: Dialer, origins: list[Origin], within: float) -> list[Row]:
+    return list(await asyncio.gather(*(_check(dialer, origin, within) for origin in origins)))
 
 
-async def _check_all(origins: list[Origin], context: ssl.SSLContext, within: float) -> list[Row]:
-    return list(await asyncio.gather(*(_check(origin, context, within) for origin in origins)))
-
-
-async def _check(origin: Origin, context: ssl.SSLContext, within: float) -> Row:
+async def _check(dialer: Dialer, origin: Origin, within: float) -> Row:
     greeting = _Greeting()
     try:
-        await Dialer(context, Resolver(within)).open(origin, greeting, within)
+        await dialer.open(origin, greeting, within)
     except UpstreamFailed as error:
         return Row.problem("connection", str(origin), error)
     return Row("connection", str(origin), True, greeting.agreed)

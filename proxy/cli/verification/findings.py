@@ -29,9 +29,9 @@ CAUSES: dict[str, tuple[str, str]] = {
     "key_id": ("The keyId differs from X-IBM-Client-Id.", "Send the application's client id in both."),
     # --- coverage
     "names_case": ("The headers parameter holds capital letters.", "List the header names in lower case."),
-    "content_without_body": ("content-type and digest are listed on a request without content.",
+    "content_without_body": ("The names content-type and digest are listed on a request without content.",
                              "On GET, HEAD, OPTIONS and DELETE list the first three names only."),
-    "content_not_covered": ("content-type and digest are not listed on a request that has content.",
+    "content_not_covered": ("The names content-type and digest are not listed on a request that has content.",
                             "List (request-target) x-nordea-originating-host x-nordea-originating-date content-type "
                             "digest."),
     "covered_missing": ("The headers parameter lacks a name that must be covered.", "Add it, in the bank's order."),
@@ -86,7 +86,7 @@ CAUSES: dict[str, tuple[str, str]] = {
                      "Build the signing string from the same list as the parameter."),
     "content_lines_missing": ("The content-type and digest lines were left out of the signing string.",
                               "Sign one line for every name in the headers parameter."),
-    "content_lines_added": ("content-type and digest lines were signed that the headers parameter does not list.",
+    "content_lines_added": ("Lines for content-type and digest were signed that the headers parameter does not list.",
                             "Sign one line for every name in the headers parameter, and no other."),
     "hashed_twice": ("The signing string was hashed before it was given to RSA-SHA256.",
                      "Hand the string itself to the signing function; it hashes by itself."),

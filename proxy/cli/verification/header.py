@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from proxy.cli.verification.findings import Finding
 
 _STRICT = re.compile(
-    r'keyId="(?P<keyId>[^"\\]+)",algorithm="(?P<algorithm>[^"\\]+)",'
-    r'headers="(?P<headers>[^"\\]+)",signature="(?P<signature>[^"\\]+)"')
+    r'keyId="(?P<keyId>[^"\\\r\n]+)",algorithm="(?P<algorithm>[^"\\\r\n]+)",'
+    r'headers="(?P<headers>[^"\\\r\n]+)",signature="(?P<signature>[^"\\\r\n]+)"')
 _PARAMETER = re.compile(r'([A-Za-z]+)\s*=\s*"?([^",]*)"?')
 _NAMES = ("keyId", "algorithm", "headers", "signature")
 _OUTSIDE = re.compile(r'([,=])\s+|\s+([,=])')

@@ -49,8 +49,7 @@ def particular(message: Captured) -> dict[str, Variants]:
         "signed_double_slash": lambda s: [_retarget(s, lambda target: "/" + target)],
         "short_path": lambda s: [_retarget(s, lambda target: re.sub(r"^/[^/?]+(?=/)", "", target))],
         "other_encoding": lambda s: [_retarget(s, change) for change in _encodings()],
-        "signed_names_case": lambda s: [_spelled(s, message), s.replace("\nx-nordea-originating", "\nX-Nordea-"
-                                                                        "Originating"), _titled(s)],
+        "signed_names_case": lambda s: _with_capitals(s, message),
         "other_host": lambda s: [_line(s, rules.HOST, host) for host in _hosts(message)],
         "other_date": lambda s: [_line(s, rules.DATE, date) for date in _dates(message)],
         "other_content_type": lambda s: [_line(s, "content-type", kind) for kind in _types(message)],
@@ -105,14 +104,20 @@ def _line(text: str, name: str, value: str) -> str:
     return re.sub(rf"(?m)^{re.escape(name)}: [^\n]*$", lambda _: f"{name}: {value}", text)
 
 
-def _spelled(text: str, message: Captured) -> str:
-    for name, _ in message.fields:
-        text = re.sub(rf"(?m)^{re.escape(name.lower())}: ", lambda _, name=name: f"{name}: ", text)  # type: ignore[misc]
-    return text
+def _with_capitals(text: str, message: Captured) -> Iterator[str]:
+    """All names as sent, all in title case, then one name at a time."""
+    names = [(name.lower(), name) for name, _ in message.fields]
+    titled = [(name, name.title()) for name, _ in names]
+    yield _renamed(text, names)
+    yield _renamed(text, titled)
+    for pair in (*names, *titled):
+        yield _renamed(text, [pair])
+    yield _renamed(text, [pair for pair in titled if "nordea" in pair[0]])
 
 
-def _titled(text: str) -> str:
-    return re.sub(r"(?m)^([a-z-]+): ", lambda match: f"{match[1].title()}: ", text)
+def _renamed(text: str, names: list[tuple[str, str]]) -> str:
+    spelling = dict(names)
+    return re.sub(r"(?m)^([a-z-]+)(?=: )", lambda match: spelling.get(match[1], match[1]), text)
 
 
 def _hosts(message: Captured) -> list[str]:

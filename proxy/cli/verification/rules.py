@@ -65,7 +65,7 @@ def _check_coverage(message: Captured, text: str) -> Iterator[Finding]:
     elif extra:
         yield Finding("covered_extra", extra[0][:64], **show)
     elif lower == right:
-        yield Finding("names_case" if names != lower else "covered_order", **show)
+        yield Finding("names_case" if text != text.lower() else "covered_order", **show)
     else:
         yield Finding("covered_order", **show)
 

@@ -42,9 +42,10 @@ def judge(message: Captured, key: RSAPublicKey) -> Verdict:
 def _findings(message: Captured, key: RSAPublicKey) -> tuple[list[Finding], str]:
     preferred, _ = seal.signing_string(message, rules.wanted(message)[0])
     sent = message.all("signature")
-    if len(sent) != 1 or sent == [_SKIP]:
-        cause = "signature_skipped" if sent == [_SKIP] else "signature_twice" if sent else "signature_missing"
-        return [Finding(cause)], preferred
+    if not any(sent):
+        return [Finding("signature_missing")], preferred
+    if len(sent) > 1 or sent == [_SKIP]:
+        return [Finding("signature_twice" if len(sent) > 1 else "signature_skipped")], preferred
     signature, findings = header.read(sent[0])
     if signature is None:
         return findings, preferred
