@@ -29,9 +29,9 @@ Bank emulator: a strict stand-in for Nordea's PSD2 API.  No real bank, no real m
   control port   {control}
 
 Three things to try:
-  curl {control}/received                       why the last request was refused, with the signing string
-  curl -d '{{"kind":"close_after"}}' {control}/faults   the next request is executed and never answered
-  curl {control}/                               everything the control port can do
+  why was the last request refused?         curl {control}/received
+  act on the next one, but never answer:    curl -d '{{"kind":"close_after"}}' {control}/faults
+  all that the control port can do:         curl {control}/
 """
 
 
