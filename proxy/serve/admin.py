@@ -17,7 +17,8 @@ from proxy.core.target import path_of
 from proxy.errors import Refused
 from proxy.serve.gate import Gate
 from proxy.serve.problems import line, problem
-from proxy.wire.connection import Answer, Connection
+from proxy.wire.application import Answer
+from proxy.wire.connection import Connection
 
 Report = Mapping[str, object]
 
@@ -40,7 +41,7 @@ class Health:
 
 
 class Admin:
-    """Implements wire.connection.Application for /metrics, /livez, /readyz, /healthz, /status and their aliases."""
+    """Implements wire.application.Application for /metrics, /livez, /readyz, /healthz, /status and their aliases."""
 
     def __init__(self, gates: Mapping[str, Gate], registry: CollectorRegistry, health: Health,
                  status: Callable[[], Report]) -> None:
@@ -58,7 +59,7 @@ class Admin:
             b"/": self._index,
         }
 
-    # --- wire.connection.Application
+    # --- wire.application.Application
 
     def admit(self, connection: Connection, request: Request) -> None:
         self._gates[connection.listener].check(request, connection.local)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Call:
     """Implements wire.pool.Call.  connection is None once the caller has gone."""
 
-    __slots__ = ("_attempts", "_bank_date", "_draft", "_gateway", "_key", "_received", "_refusal", "_response",
+    __slots__ = ("_attempts", "_bank_date", "_draft", "_gateway", "_key", "_over", "_received", "_refusal", "_response",
                  "_sealed_at", "_signing", "_started", "_ticket", "_upstream", "connection", "peer", "request",
                  "request_id", "route")
 
@@ -41,6 +41,7 @@ class Call:
         self._response: Response | None = None
         self._refusal: bytearray | None = None
         self._key = ""
+        self._over = False
         self._attempts = self._received = 0
         self._started = self._sealed_at = self._signing = self._upstream = 0.0
 
@@ -135,6 +136,14 @@ class Call:
             connection.answer(problem(failure, self.request_id, sent))
             self._record(outcome, sent=sent, error=failure)
 
+    def crashed(self, error: Exception) -> None:
+        """A fault of ours.  What the caller is told depends on whether anything had been written."""
+        ticket = self._ticket
+        written = ticket is not None and ticket.written
+        if ticket is not None:
+            ticket.give_up()
+        self.failed(ProxyError("internal_error", type(error).__name__), "maybe" if written else "no")
+
     # --- the caller's side
 
     def gone(self) -> None:
@@ -167,6 +176,9 @@ class Call:
     # --- the record
 
     def _record(self, outcome: Outcome, *, sent: str, error: ProxyError | None = None) -> None:
+        if self._over:
+            return
+        self._over = True
         ruling = self._ruling()
         total = perf_counter() - self._started
         self._ticket = None             # a ticket knows its call: no cycle is left for the collector

@@ -27,7 +27,8 @@ from proxy.serve.problems import problem
 from proxy.serve.rulings import Ruling
 from proxy.serve.sealing import Sealing
 from proxy.serve.telemetry import WATCHED_FIELDS, Telemetry, method_label
-from proxy.wire.connection import Answer, Connection
+from proxy.wire.application import Answer
+from proxy.wire.connection import Connection
 from proxy.wire.limits import Limits, Timeouts
 from proxy.wire.pool import Pool
 
@@ -54,7 +55,7 @@ class Route:
 
 
 class Gateway:
-    """Implements wire.connection.Application.  full_paths: log paths as they are."""
+    """Implements wire.application.Application.  full_paths: log paths as they are."""
 
     def __init__(self, routes: Mapping[str, RouteTable[Route]], gates: Mapping[str, Gate], *, limits: Limits,
                  timeouts: Timeouts, telemetry: Telemetry, log: LogLines | None, full_paths: bool = False) -> None:
@@ -71,7 +72,7 @@ class Gateway:
         self.in_flight = 0
         self.now: Callable[[], float] = asyncio.get_running_loop().time
 
-    # --- wire.connection.Application
+    # --- wire.application.Application
 
     def admit(self, connection: Connection, request: Request) -> None:
         self._gates[connection.listener].check(request, connection.local)
@@ -98,8 +99,8 @@ class Gateway:
             call.begin(draft)
         except ProxyError as error:
             call.failed(error, "no")
-        except Exception as error:      # noqa: BLE001 - no traceback reaches a caller, and no call is left without an answer
-            call.failed(ProxyError("internal_error", type(error).__name__), "no")
+        except Exception as error:      # noqa: BLE001 - no call is left without an answer, and no caller sees a traceback
+            call.crashed(error)
 
     def refuse(self, connection: Connection, request: Request | None, error: Refused) -> Answer:
         request_id = self.request_id(request) if request is not None else secrets.token_hex(8)

@@ -7,7 +7,7 @@ from http import HTTPStatus
 import msgspec
 
 from proxy.errors import ProxyError, Sent
-from proxy.wire.connection import Answer
+from proxy.wire.application import Answer
 
 _EXTRA = {
     401: b'WWW-Authenticate: Bearer realm="signing-proxy"\r\n',

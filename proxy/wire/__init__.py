@@ -6,6 +6,7 @@
     reader       bytes -> whole requests, pure
     answer       bytes -> an answer's events, pure
     tls          TLS over MemoryBIO on any byte transport
+    application  what answers requests
     connection   one accepted connection
     server       listeners, live connections, deadlines, drain
     dial         resolution, egress proxy, connect, handshake

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import asyncio
 from enum import Enum
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from proxy.core.message import Request
 from proxy.errors import Refused
+from proxy.wire.application import Answer
 from proxy.wire.reader import RequestReader, Step
 
 if TYPE_CHECKING:
@@ -31,35 +32,6 @@ class State(Enum):
     BUSY = 1
     LINGER = 2
     CLOSED = 3
-
-
-class Answer(NamedTuple):
-    """A whole answer of the proxy's own.  line: status code and reason.  fields: serialised, without Connection."""
-
-    line: bytes
-    fields: bytes
-    body: bytes
-
-
-class Application(Protocol):
-    """What answers requests.  Every method is called on the event loop and returns at once."""
-
-    def admit(self, connection: Connection, request: Request) -> None:
-        """The head is here, the body is not.  Raises Refused; the body is then read, dropped and answered."""
-
-    def handle(self, connection: Connection, request: Request) -> None:
-        """A whole request that was admitted."""
-
-    def refuse(self, connection: Connection, request: Request | None, error: Refused) -> Answer:
-        """The answer to what will not be handled; request is None when the bytes are none."""
-
-    def gone(self, connection: Connection) -> None:
-        """The caller went away while BUSY."""
-
-    def pause(self, connection: Connection) -> None:
-        """The caller takes no more bytes for now."""
-
-    def resume(self, connection: Connection) -> None: ...
 
 
 class Connection(asyncio.Protocol):
@@ -160,6 +132,8 @@ class Connection(asyncio.Protocol):
                     return
         except Refused as error:
             self._refuse(error)
+        except Exception as error:      # noqa: BLE001 - a fault of ours is answered like any other, without a traceback
+            self._refuse(Refused("internal_error", type(error).__name__))
 
     def _head_complete(self) -> None:
         request = self._request = self._reader.request

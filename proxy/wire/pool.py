@@ -39,8 +39,8 @@ class Call(Protocol):
 class Ticket:
     """One call's place in the pool.  deadline: loop time.  written: a byte of it may have reached the bank."""
 
-    __slots__ = ("_attempt", "channel", "connect_failures", "deadline", "done", "fresh_only", "method", "pool",
-                 "queue_deadline", "retries", "safe", "sink", "written")
+    __slots__ = ("channel", "connect_failures", "deadline", "done", "fresh_only", "last_failure", "method",
+                 "pool", "queue_deadline", "retries", "safe", "sink", "written")
 
     def __init__(self, pool: Pool, call: Call, method: bytes, deadline: float) -> None:
         self.pool = pool
@@ -52,6 +52,7 @@ class Ticket:
         self.channel: Channel | None = None
         self.written = self.done = self.fresh_only = False
         self.connect_failures = 0
+        self.last_failure = UpstreamFailed("pool_timeout", sent="no")
         self.retries = 0
 
     def take(self, channel: Channel) -> None:
@@ -61,6 +62,9 @@ class Ticket:
             data = self.sink.seal(self)
         except ProxyError as error:
             self._withdraw(error)
+            return
+        except Exception as error:      # noqa: BLE001 - a fault of ours: nothing was written, and that is what is said
+            self._withdraw(ProxyError("internal_error", type(error).__name__))
             return
         if data is not None:
             channel.write(data)
@@ -191,6 +195,7 @@ class Pool:
             if ticket.done:
                 continue
             ticket.connect_failures += 1
+            ticket.last_failure = error
             if ticket.connect_failures == 1 and error.code not in ("upstream_tls", "self_connect"):
                 self._watch.connection("retried")
                 self._waiting.append(ticket)
@@ -254,7 +259,7 @@ class Pool:
             late = [ticket for ticket in self._waiting if ticket.queue_deadline < now]
             self._waiting = deque(t for t in self._waiting if t.queue_deadline >= now and not t.done)
             for ticket in late:
-                ticket.fail("pool_timeout")
+                ticket.fail(ticket.last_failure.code, ticket.last_failure.detail)
         for channel in [c for c in self._live if c.deadline < now]:
             channel.expired()
 

@@ -6,7 +6,8 @@ import asyncio
 import socket
 from collections.abc import Callable
 
-from proxy.wire.connection import Application, Connection
+from proxy.wire.application import Application
+from proxy.wire.connection import Connection
 from proxy.wire.limits import Limits, Timeouts
 
 _BACKLOG = 1024

@@ -1,0 +1,40 @@
+"""What the wire expects of whoever answers its requests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from proxy.core.message import Request
+from proxy.errors import Refused
+
+if TYPE_CHECKING:
+    from proxy.wire.connection import Connection
+
+
+class Answer(NamedTuple):
+    """A whole answer of the proxy's own.  line: status code and reason.  fields: serialised, without Connection."""
+
+    line: bytes
+    fields: bytes
+    body: bytes
+
+
+class Application(Protocol):
+    """What answers requests.  Every method is called on the event loop and returns at once."""
+
+    def admit(self, connection: Connection, request: Request) -> None:
+        """The head is here, the body is not.  Raises Refused; the body is then read, dropped and answered."""
+
+    def handle(self, connection: Connection, request: Request) -> None:
+        """A whole request that was admitted."""
+
+    def refuse(self, connection: Connection, request: Request | None, error: Refused) -> Answer:
+        """The answer to what will not be handled; request is None when the bytes are none."""
+
+    def gone(self, connection: Connection) -> None:
+        """The caller went away while BUSY."""
+
+    def pause(self, connection: Connection) -> None:
+        """The caller takes no more bytes for now."""
+
+    def resume(self, connection: Connection) -> None: ...
