@@ -62,7 +62,8 @@ def _check_pair(certificate: bytes, public_key: RSAPublicKey) -> None:
 
 
 def _check_dates(facts: CertificateFacts, now: datetime) -> None:
-    if now >= facts.not_after:
+    # RFC 5280 section 4.1.2.5: both ends belong to the period.
+    if now > facts.not_after:
         raise KeyUnusable("certificate_expired", f"it was valid until {facts.not_after:%Y-%m-%d %H:%M} UTC")
     if now < facts.not_before:
         raise KeyUnusable("certificate_not_yet_valid", f"it is valid from {facts.not_before:%Y-%m-%d %H:%M} UTC")

@@ -88,7 +88,7 @@ def _require_key(material: Material, lock: Lock) -> None:
     if material.keys:
         return
     if material.useless_keys:
-        lock.refuse("key_type", "holds a key of another kind")
+        lock.refuse("key_type", "holds a key of another kind, or an RSA key bound to PSS")
     if material.certificates:
         lock.refuse("key_format", "holds a certificate without a private key")
     lock.refuse("key_format", "holds no private key block")

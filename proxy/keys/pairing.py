@@ -52,7 +52,7 @@ def _by_key(certificates: Sequence[bytes], now: datetime) -> dict[str, bytes]:
         key = certified_key(certificate)
         if key is None:
             continue
-        in_date = certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc
+        in_date = certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc
         rank = (in_date, certificate.not_valid_after_utc, encoded)
         name = spki_sha256(key)
         best[name] = max(best.get(name, rank), rank)

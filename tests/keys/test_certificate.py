@@ -105,6 +105,11 @@ def test_expiry_is_announced(left: timedelta, warned: bool, key: RSAPrivateKey) 
     assert said == (("The certificate expires in 29 days, on 2026-07-01.",) if warned else ())
 
 
+def test_both_ends_of_the_period_belong_to_it(key: RSAPrivateKey) -> None:
+    assert admitted(key, certificate(key, after=NOW)).certificate is not None
+    assert admitted(key, certificate(key, before=NOW)).certificate is not None
+
+
 def test_a_signer_that_signs_wrongly_is_not_admitted(key: RSAPrivateKey, other_key: RSAPrivateKey) -> None:
     with pytest.raises(KeyUnusable) as caught:
         admit(RsaSigner(other_key), key.public_key(), None, NOW)
