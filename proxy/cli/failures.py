@@ -46,6 +46,12 @@ def _code_of(command: Callable[[], object]) -> int:
     except BrokenPipeError:
         _discard_output()
         return BROKEN_PIPE
+    except SystemExit as leave:
+        # With 1 it is click, which has met a broken pipe; commands return their code.
+        if leave.code != 1:
+            raise
+        _discard_output()
+        return BROKEN_PIPE
     except Exception as error:  # noqa: BLE001 - the one guard: never a traceback
         complain("internal_error", f"{_clause('internal_error')}: {type(error).__name__}. Report it with the command "
                                    "line you used.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import re
 
 import click
@@ -31,6 +30,8 @@ _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - an address to be re
               help="How long to wait for the answer.")
 def health(admin_address: str, admin_port: int, timeout: float) -> int:
     """Ask a running proxy whether it is alive."""
+    import http.client
+
     address = _ANY.get(admin_address.strip("[]"), admin_address.strip("[]"))
     if re.fullmatch(r"[0-9A-Za-z.:\-]+", address) is None:
         raise click.UsageError("The admin address is not an IP address.")

@@ -98,7 +98,7 @@ def _message(file: str | None, method: str | None, target: str | None, headers: 
         body = read_input(body_file, "body") if body_file is not None else b""
         head = "".join(f"{line}\r\n" for line in (f"{method} {target} HTTP/1.1", *headers))
         parts = parse(head.encode("utf-8", "surrogateescape") + b"\r\n")
-        return assemble(parts.method, parts.target, parts.fields, body)
+        return assemble(parts.method, parts.target, parts.fields, body, parts.notes)
     except Unreadable as error:
         raise Refused("malformed_request", str(error)) from None
 

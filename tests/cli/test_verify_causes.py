@@ -127,8 +127,7 @@ MISTAKES = {
     "no_space": [replace(": ", ":"), replace("(request-target): ", "(request-target):")],
     "crlf": [replace("\n", "\r\n")],
     "literal_backslash_n": [replace("\n", "\\n")],
-    "signed_names_case": [change(lambda text: text.replace("x-nordea-originating-host", "X-Nordea-Originating-Host").replace(
-                              "x-nordea-originating-date", "X-Nordea-Originating-Date")),
+    "signed_names_case": [change(lambda text: re.sub("(?m)^x-nordea-[a-z-]+", lambda m: m[0].title(), text)),
                           replace("\nx-nordea-originating-host", "\nX-Nordea-Originating-Host")],
     "no_query": [replace("?a=b%2Fc", "")],
     "no_leading_slash": [replace("post /", "post ")],

@@ -56,9 +56,10 @@ def parse(raw: bytes) -> Captured:
     return assemble(match[1], match[2], _fields(rest), body)
 
 
-def assemble(method: str, target: str, fields: Iterable[tuple[str, str]], body: bytes) -> Captured:
+def assemble(method: str, target: str, fields: Iterable[tuple[str, str]], body: bytes,
+             assumed: Iterable[str] = ()) -> Captured:
     """A message from its parts; the framing headers decide where the body ends.  Raises Unreadable."""
-    fields, notes = tuple(fields), list[str]()
+    fields, notes = tuple(fields), list(assumed)
     absolute = _ABSOLUTE.fullmatch(target)
     if absolute is not None:
         target = absolute[1] if absolute[1].startswith("/") else "/" + absolute[1]
