@@ -18,7 +18,7 @@ from proxy.keys.credentials import CredentialSettings, CredentialSource, read_se
 from proxy.keys.files import FileSettings, FileSource
 from proxy.keys.keyring import Keyring
 from proxy.serve.gate import Gate, own_names
-from proxy.serve.gateway import Route
+from proxy.serve.route import Route
 from proxy.serve.telemetry import Telemetry
 from proxy.wire.dial import Dialer, Egress, Origin, Resolver
 from proxy.wire.pool import Pool

@@ -2,6 +2,7 @@
 
     gate        which callers may speak to a listener at all
     gateway     a caller's request -> route, policy, a Call; the application of the proxy's listeners
+    route       a configured route with its keys and connections
     call        one request from admission to its record
     sealing     keys off the event loop where they are slow
     problems    our own error answers

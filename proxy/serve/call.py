@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from proxy.core.exchange import Exchange, Outcome, Timings, path_template
 from proxy.core.headers import answer_fields
@@ -11,31 +11,47 @@ from proxy.core.message import CHUNKED, UNTIL_CLOSE, Request, Response
 from proxy.core.signing import Draft, Plan
 from proxy.core.target import path_of
 from proxy.errors import ProxyError, Sent, UpstreamFailed
+from proxy.serve.clock import Clock
 from proxy.serve.problems import problem
+from proxy.serve.route import Route
 from proxy.serve.rulings import LIMIT, Ruling, read_ruling
-from proxy.serve.sealing import signing_failure
+from proxy.serve.sealing import Sealing, signing_failure
 from proxy.serve.telemetry import method_label
 from proxy.wire.connection import Connection
+from proxy.wire.limits import Timeouts
 from proxy.wire.pool import Ticket
 
-if TYPE_CHECKING:
-    from proxy.serve.gateway import Gateway, Route
+
+class Desk(Protocol):
+    """What every call shares."""
+
+    clock: Clock
+    sealing: Sealing
+    timeouts: Timeouts
+    full_paths: bool
+
+    def now(self) -> float:
+        """Loop time."""
+
+    def request_id(self, request: Request) -> str: ...
+    def observe(self, route: Route, response: Response) -> None: ...
+    def record(self, exchange: Exchange, ruling: Ruling | None) -> None: ...
 
 
 class Call:
     """Implements wire.pool.Call.  connection is None once the caller has gone."""
 
-    __slots__ = ("_attempts", "_bank_date", "_draft", "_gateway", "_key", "_over", "_received", "_refusal", "_response",
+    __slots__ = ("_attempts", "_desk", "_draft", "_key", "_over", "_received", "_refusal", "_response",
                  "_sealed_at", "_signing", "_started", "_ticket", "_upstream", "connection", "peer", "request",
                  "request_id", "route")
 
-    def __init__(self, gateway: Gateway, connection: Connection, request: Request, route: Route) -> None:
-        self._gateway = gateway
+    def __init__(self, desk: Desk, connection: Connection, request: Request, route: Route) -> None:
+        self._desk = desk
         self.connection: Connection | None = connection
         self.peer = connection.peer
         self.request = request
         self.route = route
-        self.request_id = gateway.request_id(request)
+        self.request_id = desk.request_id(request)
         self._draft: Draft | None = None
         self._ticket: Ticket | None = None
         self._response: Response | None = None
@@ -49,11 +65,10 @@ class Call:
         """The request is complete and prepared: find a connection, then seal."""
         self._started = perf_counter()
         self._draft = draft
-        gateway = self._gateway
-        deadline = gateway.now() + gateway.timeouts.deadline
-        # The pool may answer before submit() returns; seal() and failed() do not need the ticket.
+        deadline = self._desk.now() + self._desk.timeouts.deadline
         ticket = self.route.pool.submit(self, draft.method, deadline)
-        self._ticket = ticket
+        if not self._over:              # the pool may have failed it at once
+            self._ticket = ticket
 
     # --- wire.pool.Call
 
@@ -65,7 +80,7 @@ class Call:
         if identity is None or (identity.key is None and not draft.rules.skip):
             raise ProxyError("key_unavailable")
         self._attempts += 1
-        plan = draft.plan(identity, self._gateway.clock.date())
+        plan = draft.plan(identity, self._desk.clock.date())
         if identity.key is None:
             self._sealed_at = perf_counter()
             return plan.complete(b"")
@@ -82,7 +97,7 @@ class Call:
             return plan.complete(signature)
         channel = ticket.channel
         assert channel is not None
-        self._gateway.sealing.submit(
+        self._desk.sealing.submit(
             signer, plan.signature_base,
             lambda outcome: ticket.deliver(channel, self._sealed(plan, began, outcome)))
         return None
@@ -95,7 +110,7 @@ class Call:
     def head(self, response: Response) -> None:
         self._response = response
         self._upstream = perf_counter() - self._sealed_at
-        self._gateway.observe(self.route, response)
+        self._desk.observe(self.route, response)
         connection = self.connection
         if connection is None:
             self._abandon()
@@ -184,7 +199,7 @@ class Call:
         self._ticket = None             # a ticket knows its call: no cycle is left for the collector
         ours = error is not None
         status = self._status(error)
-        self._gateway.record(Exchange(
+        self._desk.record(Exchange(
             request_id=self.request_id, client=self.peer, listener=self.route.listener, route=self.route.name,
             application=self.route.application, method=method_label(self.request.method), path=self._path(),
             status=status, outcome=outcome, refused_by="proxy" if ours else "bank" if status >= 400 else "",
@@ -210,7 +225,7 @@ class Call:
 
     def _path(self) -> str:
         path = path_of(self.request.target)
-        return path.decode("latin-1") if self._gateway.full_paths else path_template(path)
+        return path.decode("latin-1") if self._desk.full_paths else path_template(path)
 
     def _bank_id(self) -> str:
         return _text(self._response.first(b"x-global-transaction-id")) if self._response is not None else ""

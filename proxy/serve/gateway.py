@@ -10,27 +10,25 @@ import asyncio
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from proxy.core.exchange import Exchange, Timings, path_template
 from proxy.core.message import Request, Response
-from proxy.core.routing import METHODS, Access, RouteTable
-from proxy.core.signing import SigningRules, prepare
+from proxy.core.routing import METHODS, RouteTable
+from proxy.core.signing import prepare
 from proxy.core.target import origin_form, path_of
 from proxy.errors import ProxyError, Refused
-from proxy.keys.keyring import Keyring
 from proxy.serve.call import Call
 from proxy.serve.clock import Clock
 from proxy.serve.gate import Gate
 from proxy.serve.problems import problem
+from proxy.serve.route import Route
 from proxy.serve.rulings import Ruling
 from proxy.serve.sealing import Sealing
 from proxy.serve.telemetry import WATCHED_FIELDS, Telemetry, method_label
 from proxy.wire.application import Answer
 from proxy.wire.connection import Connection
 from proxy.wire.limits import Limits, Timeouts
-from proxy.wire.pool import Pool
 
 if TYPE_CHECKING:
     from proxy.serve.logline import LogLines
@@ -38,24 +36,8 @@ if TYPE_CHECKING:
 _REQUEST_ID = re.compile(rb"[0-9A-Za-z._-]{1,64}")
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
-    """A route with everything it needs to run.  upstream: name for metrics."""
-
-    name: str
-    listener: str
-    prefix: bytes
-    strip: bytes
-    application: str
-    upstream: str
-    access: Access
-    rules: SigningRules
-    keyring: Keyring
-    pool: Pool
-
-
 class Gateway:
-    """Implements wire.application.Application.  full_paths: log paths as they are."""
+    """Implements wire.application.Application and call.Desk.  full_paths: log paths as they are."""
 
     def __init__(self, routes: Mapping[str, RouteTable[Route]], gates: Mapping[str, Gate], *, limits: Limits,
                  timeouts: Timeouts, telemetry: Telemetry, log: LogLines | None, full_paths: bool = False) -> None:

@@ -1,0 +1,26 @@
+"""A route of the configuration, joined with the keys and connections it runs on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from proxy.core.routing import Access
+from proxy.core.signing import SigningRules
+from proxy.keys.keyring import Keyring
+from proxy.wire.pool import Pool
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """prefix: of paths, whole segments.  strip: what is removed from their front.  upstream: its name in metrics."""
+
+    name: str
+    listener: str
+    prefix: bytes
+    strip: bytes
+    application: str
+    upstream: str
+    access: Access
+    rules: SigningRules
+    keyring: Keyring
+    pool: Pool
