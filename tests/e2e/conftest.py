@@ -1,0 +1,113 @@
+"""A bank, a proxy before it and a caller, on one loop; the loop is the one the command uses."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+import uvloop
+
+from proxy.emulator import Authority, Emulator, Options
+from proxy.emulator.options import CLIENT_ID
+from tests.e2e.child import Child
+from tests.e2e.standing import Files, Lines, Proxy, configuration
+
+# What these prove hangs on how a transport ends, and there the two loops differ.
+BOTH_LOOPS = ("test_cut_answers_are_not_ended", "test_nothing_is_executed_twice", "test_timeouts",
+              "test_callers_that_leave")
+
+
+def pytest_asyncio_loop_factories(config, item):
+    loops = {"uvloop": uvloop.new_event_loop}
+    if item.path.stem in BOTH_LOOPS:
+        import asyncio
+
+        loops["asyncio"] = asyncio.SelectorEventLoop
+    return loops
+
+
+@pytest.fixture(scope="session")
+def authority() -> Authority:
+    return Authority()
+
+
+@pytest.fixture(scope="session")
+def files(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Files:
+    """Keys, certificates and secrets of two applications, on disk."""
+    return Files.make(tmp_path_factory.mktemp("files"), authority)
+
+
+@pytest.fixture(autouse=True)
+def nothing_unforeseen(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """An exception that reached the loop is a bug even where the caller got what it wanted."""
+    yield
+    unforeseen = [record.getMessage() for record in caplog.records if "internal error" in record.getMessage()]
+    assert not unforeseen
+
+
+@pytest.fixture(autouse=True)
+def collector() -> Iterator[None]:
+    """The proxy freezes what lives at its start; a test process starts many."""
+    threshold = gc.get_threshold()
+    yield
+    gc.unfreeze()
+    gc.set_threshold(*threshold)
+
+
+@pytest.fixture
+def lines() -> Lines:
+    return Lines()
+
+
+@pytest.fixture
+async def stack() -> AsyncIterator[AsyncExitStack]:
+    async with AsyncExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def start_bank(files: Files, stack: AsyncExitStack) -> Callable[..., Awaitable[Emulator]]:
+    async def start(**options: object) -> Emulator:
+        given = {"client_id": CLIENT_ID, "certificate": files.shop.pair.certificate_pem,
+                 "directory": files.directory / "bank", **options}
+        return await stack.enter_async_context(Emulator(Options(**given)))
+
+    return start
+
+
+@pytest.fixture
+async def bank(start_bank: Callable[..., Awaitable[Emulator]]) -> Emulator:
+    return await start_bank()
+
+
+@pytest.fixture
+def start_proxy(files: Files, stack: AsyncExitStack, lines: Lines, monkeypatch: pytest.MonkeyPatch,
+                ) -> Callable[..., Awaitable[Proxy]]:
+    """start_proxy(bank_or_url, **settings of Config); the routes' upstream is the bank."""
+    monkeypatch.setattr("proxy.app.lifecycle.LogLines", lines.opened)
+    logging.getLogger("proxy").setLevel(logging.INFO)
+
+    async def start(bank: Emulator | str, **changes: object) -> Proxy:
+        return await stack.enter_async_context(Proxy(configuration(bank, files, **changes), lines))
+
+    return start
+
+
+@pytest.fixture
+async def proxy(bank: Emulator, start_proxy: Callable[..., Awaitable[Proxy]]) -> Proxy:
+    return await start_proxy(bank)
+
+
+@pytest.fixture
+def start_child(files: Files, stack: AsyncExitStack, tmp_path: Path) -> Callable[..., Awaitable[Child]]:
+    """The same in a process of its own: signals, exit codes, memory, real log lines."""
+    async def start(bank: Emulator | str, **changes: object) -> Child:
+        path = tmp_path / f"config-{time.monotonic_ns()}.json"
+        return await stack.enter_async_context(Child(configuration(bank, files, **changes), path))
+
+    return start
