@@ -4,9 +4,10 @@
     routes       Config -> the routes as the proxy runs them: profile, upstream, signing rules, allow list
     address      is_loopback, host names and ports
     load         the way in: load(path, environ, flags)
+    problems     the list of all problems
     document     the YAML file -> plain values, with the line of a duplicate key
     environment  SIGNING_PROXY_* -> plain values
     reading      plain values -> the model, leaf by leaf, so that one bad leaf hides no other
-    checks       what no single leaf can know
+    checks       what no single leaf can know; route_checks, application_checks
     reference    the tables of docs/configuration.md and config/schema.json, from the model
 """

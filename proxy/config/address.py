@@ -46,6 +46,11 @@ def split_host_port(text: str) -> tuple[str, int | None] | None:
     return match["host"].strip("[]"), port
 
 
+def bracketed(host: str) -> str:
+    """As it stands in a URI or a Host header (RFC 3986 section 3.2.2)."""
+    return f"[{host}]" if ":" in host else host
+
+
 def listen_problem(address: str) -> str:
     """Why a listener cannot have this address, or ""."""
     if address.startswith(UNIX):
@@ -53,3 +58,15 @@ def listen_problem(address: str) -> str:
     if address != "localhost" and ip_address(address) is None:
         return "This is not an IP address. Give one, such as 127.0.0.1, or localhost."
     return ""
+
+
+def split_egress(url: str) -> tuple[str, int]:
+    """(host, port) of an egress proxy.  Raises ValueError with a sentence that does not repeat the value."""
+    if "@" in url:
+        raise ValueError("A user name or password does not belong here. Write username and password_file.")
+    if not url.lower().startswith("http://"):
+        raise ValueError("An egress proxy is spoken to by plain HTTP. Write http://host:port.")
+    found = split_host_port(url[len("http://"):].removesuffix("/"))
+    if found is None or found[1] is None:
+        raise ValueError("This is not the address of a proxy. Write http://host:port.")
+    return found[0].lower(), found[1]

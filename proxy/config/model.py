@@ -13,6 +13,8 @@ from msgspec import Meta, Struct
 
 from proxy.core.profiles import PROFILES
 from proxy.core.signing import EmptyBody, FormRule
+from proxy.keys.credentials import CredentialSettings
+from proxy.keys.files import FileSettings
 from proxy.wire.limits import Limits, Timeouts
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
@@ -46,7 +48,23 @@ class Application(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     key_password_env: Annotated[
         str | None, Meta(description="Environment variable that holds the key's password.")] = None
     allow_group_read: Annotated[bool, Meta(description=(
-        "Accept a key file that its group may read, as a Kubernetes `fsGroup` makes it."))] = False
+        "Accept files that their group may read, as a Kubernetes `fsGroup` makes them."))] = False
+
+    @property
+    def key(self) -> FileSettings | None:
+        """None: there is no key, so the application can only be used where nothing is signed."""
+        if self.key_file is None:
+            return None
+        return FileSettings(
+            key_file=self.key_file, certificate_file=self.certificate_file, key_password_file=self.key_password_file,
+            key_password_env=self.key_password_env, allow_group_read=self.allow_group_read)
+
+    @property
+    def credentials(self) -> CredentialSettings:
+        return CredentialSettings(
+            client_id=self.client_id, client_id_file=self.client_id_file, client_id_env=self.client_id_env,
+            client_secret_file=self.client_secret_file, client_secret_env=self.client_secret_env,
+            allow_group_read=self.allow_group_read)
 
 
 class Route(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from proxy.config.address import is_loopback, split_host_port
+from proxy.config.address import bracketed, is_loopback, split_host_port
 from proxy.config.model import MAIN, Config, Route
 from proxy.core.profiles import PROFILES, Profile
 from proxy.core.routing import Access
@@ -23,7 +23,7 @@ class Upstream:
     """Where a route's requests go, always by TLS.
 
     host, port: to connect to; IPv6 without brackets.  base: path before every target, "" or without trailing slash.
-    name: the host name that is signed and that the certificate must bear.  authority: the Host header's value.
+    name: what is sent as SNI and must be in the certificate.  authority: the Host header's value.
     """
 
     host: str
@@ -31,6 +31,11 @@ class Upstream:
     base: str
     name: str
     authority: str
+
+    @property
+    def signed_host(self) -> str:
+        """What is signed as the host: the name, an IPv6 address in brackets."""
+        return bracketed(self.name)
 
     @property
     def is_loopback(self) -> bool:
@@ -68,8 +73,8 @@ def _resolve(route: Route, name: str, application: str) -> ResolvedRoute:
     profile = PROFILES[route.profile]
     upstream = upstream_of(route, profile)
     rules = SigningRules(
-        profile, host=upstream.name, authority=upstream.authority, base=upstream.base, empty_body=route.empty_body,
-        default_content_type=route.default_content_type, form=route.form, key_id=route.key_id,
+        profile, host=upstream.signed_host, authority=upstream.authority, base=upstream.base,
+        empty_body=route.empty_body, default_content_type=route.default_content_type, form=route.form, key_id=route.key_id,
         skip=route.signature == "skip")
     prefix = route.prefix.encode()
     return ResolvedRoute(
@@ -91,8 +96,8 @@ def upstream_of(route: Route, profile: Profile) -> Upstream:
     upstream = parse_upstream(route.upstream or f"https://{profile.host}")
     if route.host is None:
         return upstream
-    host = route.host.lower()
-    return Upstream(upstream.host, upstream.port, upstream.base, name=host, authority=host)
+    name = route.host.lower().strip("[]")
+    return Upstream(upstream.host, upstream.port, upstream.base, name=name, authority=bracketed(name))
 
 
 def parse_upstream(url: str) -> Upstream:
@@ -111,8 +116,8 @@ def parse_upstream(url: str) -> Upstream:
     if base:
         refuse_path(base)
     host, port = found[0].lower(), found[1] or HTTPS_PORT
-    name = f"[{host}]" if ":" in host else host
-    return Upstream(host, port, base, name=name, authority=name if port == HTTPS_PORT else f"{name}:{port}")
+    authority = bracketed(host) if port == HTTPS_PORT else f"{bracketed(host)}:{port}"
+    return Upstream(host, port, base, name=host, authority=authority)
 
 
 def refuse_path(path: str) -> None:

@@ -1,0 +1,56 @@
+"""An application must be known by exactly one id, one secret and, where something is signed, one key."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from proxy.config.model import Application
+from proxy.config.problems import Problems, choices
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_QUOTABLE = re.compile(r'[ !#-\[\]-~]*')
+
+
+def check_application(path: str, application: Application, signing: Sequence[str], problems: Problems) -> None:
+    """signing: names of the routes that sign with the application's key."""
+    _one_of(path, application, ("client_id", "client_id_file", "client_id_env"), problems)
+    _one_of(path, application, ("client_secret_file", "client_secret_env"), problems)
+    at_most_one(path, application, ("key_password_file", "key_password_env"), problems)
+    check_variables(path, application, problems)
+    check_quotable(f"{path}.client_id", application.client_id, problems)
+    if signing and application.key_file is None:
+        problems.add(f"{path}.key_file", f"The key is missing, and route {signing[0]} signs with it. Name the file "
+                                         "that holds the QSealC's private key.", "routes")
+
+
+def check_quotable(path: str, value: str | None, problems: Problems) -> None:
+    """keyId="…" and header values have no way to escape anything, so nothing that would need it is taken."""
+    if value is not None and _QUOTABLE.fullmatch(value) is None:
+        problems.add(path, "This holds a quotation mark, a backslash or a character outside ASCII, which no header "
+                           "can carry. Copy it again from the bank's portal.")
+
+
+def check_variables(path: str, settings: Struct, problems: Problems) -> None:
+    """A secret pasted where the name of its variable belongs is told without being shown."""
+    for field in settings.__struct_fields__:
+        name = getattr(settings, field)
+        if field.endswith("_env") and name is not None and _VARIABLE.fullmatch(name) is None:
+            problems.add(f"{path}.{field}", "This is not the name of an environment variable. Give the variable's "
+                                            "name, not its value.")
+
+
+def at_most_one(path: str, settings: Struct, fields: Sequence[str], problems: Problems) -> None:
+    given = [field for field in fields if getattr(settings, field) is not None]
+    for field in given[1:]:
+        problems.add(f"{path}.{field}", f"Both {given[0]} and {field} are given. Keep one of them.")
+
+
+def _one_of(path: str, settings: Struct, fields: Sequence[str], problems: Problems) -> None:
+    if all(getattr(settings, field) is None for field in fields):
+        what = fields[0].removesuffix("_file").replace("_", " ")
+        problems.add(f"{path}.{fields[0]}", f"The {what} is missing. Give {choices(fields)}.",
+                     *(f"{path}.{field}" for field in fields))
+    at_most_one(path, settings, fields, problems)

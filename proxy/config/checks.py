@@ -1,0 +1,107 @@
+"""What no single value can know: whether the parts of a configuration fit together."""
+
+from __future__ import annotations
+
+import re
+from itertools import combinations
+
+from proxy.config.address import ip_address, is_loopback, listen_problem, split_egress, split_host_port
+from proxy.config.application_checks import at_most_one, check_application, check_variables
+from proxy.config.model import MAIN, Config, EgressProxy
+from proxy.config.problems import Problems
+from proxy.config.route_checks import check_routes
+
+_USERNAME = re.compile(r"[!-9;-~]+")
+
+
+def check(config: Config, problems: Problems) -> None:
+    check_routes(config, problems)
+    _check_applications(config, problems)
+    _check_listeners(config, problems)
+    _check_hosts(config, problems)
+    _check_numbers(config, problems)
+    if config.egress_proxy is not None:
+        _check_egress(config.egress_proxy, problems)
+
+
+def _check_applications(config: Config, problems: Problems) -> None:
+    if not config.applications:
+        problems.add("applications", "No application is configured. Add one with its client_id, client_secret_file and "
+                                     "key_file.")
+    only = next(iter(config.applications)) if len(config.applications) == 1 else None
+    for name, application in config.applications.items():
+        signing = [route.profile for route in config.routes
+                   if route.signature == "sign" and (route.application or only) == name]
+        check_application(f"applications.{name}", application, signing, problems)
+
+
+def _check_listeners(config: Config, problems: Problems) -> None:
+    if MAIN in config.listeners:
+        problems.add(f"listeners.{MAIN}", f"The name {MAIN} is taken by address and port. Give this another name.")
+    places = {f"listeners.{name}.": (listener.address, listener.port) for name, listener in config.listeners.items()}
+    places = {"": (config.address, config.port), **places}
+    for place, (address, _) in places.items():
+        _check_address(f"{place}address", address, problems)
+        if not (is_loopback(address) or config.client_token_file or config.unsafe_listen or listen_problem(address)):
+            problems.add(f"{place}address", "Whoever reaches this address could have requests signed. Set "
+                                            "client_token_file, or unsafe_listen if something else keeps strangers "
+                                            "out.", "client_token_file", "unsafe_listen")
+    if config.admin:
+        _check_address("admin_address", config.admin_address, problems)
+        places["admin_"] = (config.admin_address, config.admin_port)
+    for (first, one), (second, other) in combinations(places.items(), 2):
+        if _collide(one, other):
+            problems.add(f"{second}port", f"{first}port has the same port on the same address. Choose another port.",
+                         f"{first}port", f"{first}address", f"{second}address")
+
+
+def _check_address(path: str, address: str, problems: Problems) -> None:
+    sentence = listen_problem(address)
+    if sentence:
+        problems.add(path, sentence)
+
+
+def _collide(one: tuple[str, int], other: tuple[str, int]) -> bool:
+    """An unspecified address (0.0.0.0, ::) takes the port on every address; port 0 is never the same twice."""
+    (address, port), (address_2, port_2) = one, other
+    if port == 0 or port != port_2:
+        return False
+    first, second = (ip_address("127.0.0.1" if text == "localhost" else text) for text in (address, address_2))
+    if first is None or second is None:
+        return False
+    return first == second or first.is_unspecified or second.is_unspecified
+
+
+def _check_hosts(config: Config, problems: Problems) -> None:
+    for index, host in enumerate(config.allowed_hosts):
+        if split_host_port(host) is None:
+            problems.add(f"allowed_hosts[{index}]", "This is not a host name. Write name or name:port, without "
+                                                    "https:// or a path.")
+
+
+def _check_numbers(config: Config, problems: Problems) -> None:
+    if config.min_sigterm_delay > config.max_sigterm_delay:
+        problems.add("min_sigterm_delay", "This is longer than max_sigterm_delay, which ends everything. Lower it or "
+                                          "raise max_sigterm_delay.", "max_sigterm_delay")
+    if config.limits.body > config.limits.buffered:
+        problems.add("limits.buffered", "This is less than limits.body allows a single request. Raise it or lower "
+                                        "limits.body.", "limits.body")
+
+
+def _check_egress(egress: EgressProxy, problems: Problems) -> None:
+    path = "egress_proxy"
+    try:
+        split_egress(egress.url)
+    except ValueError as error:
+        problems.add(f"{path}.url", str(error))
+    at_most_one(path, egress, ("password_file", "password_env"), problems)
+    check_variables(path, egress, problems)
+    if egress.username is not None and _USERNAME.fullmatch(egress.username) is None:
+        problems.add(f"{path}.username", "This holds a colon, a space or a character outside ASCII, which Basic "
+                                         "authentication cannot carry. Use another user.")
+    has_password = egress.password_file is not None or egress.password_env is not None
+    if egress.username is None and has_password:
+        problems.add(f"{path}.username", "There is a password but no user name. Add it.")
+    if egress.username is not None and not has_password:
+        problems.add(f"{path}.password_file", "There is a user name but no password. Give password_file or "
+                                              "password_env.", f"{path}.password_env")
