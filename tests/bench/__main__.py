@@ -16,7 +16,7 @@ from pathlib import Path
 import cryptography
 from cryptography.hazmat.backends.openssl import backend
 
-from . import load, loop_block, material, prepare, profiling, report, rounds
+from . import load, material, prepare, profiling, report, rounds
 from .peers import nginx
 from .peers.base import NotMeasured, World
 from .processes import Cpus, free_port
@@ -55,7 +55,6 @@ def _measure(world: World, plan: Plan, stack: ExitStack, json_file: Path | None)
         rounds.run(world, plan, instances, samples, _tell)
         time.sleep(2)
         prepare.memory(instances, "after load", samples)
-        loop_block.read(instances, samples)
     except NotMeasured as reason:
         samples.problem(f"the timed part was not run to its end: {reason}")
     prepare.start_times(world, plan, [instance.peer for instance in instances], samples, _tell)

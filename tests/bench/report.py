@@ -50,7 +50,7 @@ def tables(samples: Samples, plan: Plan) -> list[Table]:
             made.append(Table(title, _everybody(samples, plan, f"{share} at {connections}")))
     title = f"Throughput at {MANY} connections (requests a second)"
     made.append(Table(title, _everybody(samples, plan, "requests per second")))
-    made += [_memory(samples), _start(samples), _loop(samples)]
+    made += [_memory(samples), _start(samples), _loop(samples, plan)]
     return [table for table in made if table.lines]
 
 
@@ -109,9 +109,11 @@ def _start(samples: Samples) -> Table:
     return Table("From start to the first signed answer (s)", lines)
 
 
-def _loop(samples: Samples) -> Table:
-    values = samples.of("loop", OURS.name)
-    return Table("Longest block of ours' event loop (ms)", [Line("ours", values, digits=1)] if values else [])
+def _loop(samples: Samples, plan: Plan) -> Table:
+    """The lateness that ours itself saw; it includes the time in which others had the CPU."""
+    lines = [Line(f"{variant}: {OURS.name}", values, digits=1) for bits in plan.sizes
+             if (values := samples.of("loop", OURS.name, variant := f"RSA-{bits}"))]
+    return Table("Longest delay of the event loop in a round (ms)", lines)
 
 
 def _variants(plan: Plan) -> list[tuple[str, int]]:

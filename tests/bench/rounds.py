@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import load, rsa_operation
+from . import load, loop_block, rsa_operation
 from .load import Work
 from .peers.base import Instance, NotMeasured, World
 from .samples import DIRECT, RSA, RSA_OF_RIVAL, Samples, plain, signed
@@ -29,6 +29,7 @@ class Plan:
 
 def run(world: World, plan: Plan, instances: list[Instance], samples: Samples, tell: Callable[[str], None]) -> None:
     """Fills samples.  A peer that fails is left out from then on, with a sentence that says so."""
+    loop_block.read(instances, None)
     for number in range(plan.rounds):
         began = time.monotonic()
         for bits in plan.sizes:
@@ -44,6 +45,7 @@ def run(world: World, plan: Plan, instances: list[Instance], samples: Samples, t
                     who = f"{instance.name} with RSA-{instance.application.bits}"
                     samples.problem(f"{who} fell out in round {number + 1}: {reason}")
                     instances.remove(instance)
+        loop_block.read(instances, samples)
         tell(f"round {number + 1} of {plan.rounds} took {time.monotonic() - began:.0f} s")
 
 

@@ -36,6 +36,7 @@ def configuration(world: World, application: Application, port: int, admin_port:
     return {
         "port": port,
         "admin_port": admin_port,
+        "min_sigterm_delay": 0,
         "upstream_ca_file": str(world.material.ca_file),
         "applications": {"bench": {
             "client_id": application.client_id,
@@ -45,7 +46,8 @@ def configuration(world: World, application: Application, port: int, admin_port:
         }},
         "routes": [{
             "profile": "nordea",
-            "upstream": f"https://{UPSTREAM_HOST}:{world.upstream_port}",
+            "upstream": f"https://127.0.0.1:{world.upstream_port}",
+            "host": UPSTREAM_HOST,
             "application": "bench",
         }],
     }
