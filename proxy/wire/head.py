@@ -110,7 +110,7 @@ def parse_request(raw: bytes) -> Request:
     length = _length(framing, minor, 0)
     options = _options(framing)
     absolute = False
-    if target[0] != 0x2F:
+    if target[0] != 0x2F or method == b"CONNECT":
         target, authority, absolute = _other_form(method, target, authority, length)
     return Request(method, target, fields, authority=authority, minor=minor, length=length, options=options,
                    close=b"close" in options or minor == 0, expect=_expect(framing, minor), absolute=absolute)
