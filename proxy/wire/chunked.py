@@ -24,13 +24,14 @@ _AT_SIZE, _IN_DATA, _AFTER_DATA, _IN_TRAILERS = range(4)
 class Chunks:
     """Feed it segments as they come; every split gives the same payload or the same refusal.
 
-    trailers: accept and drop a trailer section (answers), or refuse it (requests).
+    trailers: accept and drop a trailer section (answers), or refuse it (requests).  limit: largest payload in bytes.
     """
 
-    __slots__ = ("_allow_trailers", "_held", "_left", "_state", "_trailers")
+    __slots__ = ("_allow_trailers", "_held", "_left", "_limit", "_room", "_state", "_trailers")
 
-    def __init__(self, *, trailers: bool = False) -> None:
+    def __init__(self, *, trailers: bool = False, limit: int | None = None) -> None:
         self._allow_trailers = trailers
+        self._limit = self._room = limit
         self._left = 0
         self._state = _AT_SIZE
         self._held = b""
@@ -39,7 +40,7 @@ class Chunks:
     def feed(self, data: bytes) -> tuple[bytes, bytes | None]:
         """-> payload, and the bytes after the message (None until it is complete).
 
-        Raises Refused("malformed_request").
+        Raises Refused: malformed_request, or body_too_large at the size that passes the limit.
         """
         if self._held:
             data, self._held = self._held + data, b""
@@ -87,6 +88,10 @@ class Chunks:
         if match is None:
             raise Refused("malformed_request", "a chunk size is not hexadecimal")
         self._left = int(match[1], 16)
+        if self._room is not None:
+            self._room -= self._left
+            if self._room < 0:
+                raise Refused("body_too_large", f"the limit is {self._limit} bytes")
         self._state = _IN_DATA if self._left else _IN_TRAILERS
         return False
 

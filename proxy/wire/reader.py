@@ -67,9 +67,9 @@ class RequestReader:
             return False
         end = buffer.find(b"\r\n\r\n", max(0, self._scanned - 3))
         if end < 0 or end + 4 > self._head_limit:
+            self._refuse_bare_line_feed()
             if len(buffer) > self._head_limit:
                 raise Refused("headers_too_large")
-            self._refuse_bare_line_feed()
             self._scanned = len(buffer)
             return False
         raw = bytes(buffer[:end + 4])
@@ -80,7 +80,7 @@ class RequestReader:
         if request.length > self._body_limit:
             raise Refused("body_too_large", f"the limit is {self._body_limit} bytes")
         self._in_body = True
-        self._chunks = Chunks() if request.length == CHUNKED else None
+        self._chunks = Chunks(limit=self._body_limit) if request.length == CHUNKED else None
         return True
 
     def _skip_empty_line(self) -> bool:
@@ -97,11 +97,11 @@ class RequestReader:
     def _refuse_bare_line_feed(self) -> None:
         """Refuses at once what no later byte could make right, instead of waiting for an end of head."""
         buffer = self._buffer
-        at = buffer.find(b"\n", self._scanned)
+        at = buffer.find(b"\n", self._scanned, self._head_limit)
         while at >= 0:
             if at == 0 or buffer[at - 1] != 0x0D:
                 raise Refused("malformed_request", "a line ends with LF alone")
-            at = buffer.find(b"\n", at + 1)
+            at = buffer.find(b"\n", at + 1, self._head_limit)
 
     def _read_body(self) -> bool:
         request, buffer = self.request, self._buffer
@@ -116,8 +116,6 @@ class RequestReader:
             payload, rest = self._chunks.feed(bytes(buffer))
             buffer.clear()
             self._body += payload
-            if len(self._body) > self._body_limit:
-                raise Refused("body_too_large", f"the limit is {self._body_limit} bytes")
             if rest is None:
                 return False
             buffer += rest
