@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +48,7 @@ signing-proxy, with a strict stand-in for the bank: no real bank, no real money.
   proxy      http://{proxy}          send unsigned requests here
   bank       {bank}         receives them sealed, and judges every byte
   its view   {control}          what it received and decided
-  metrics    http://{admin}/metrics
+  metrics    {metrics}
   config     {config}
 
 Three things to try in another terminal:
@@ -163,6 +163,10 @@ def _write_config(directory: Path, url: str) -> Path:
     return path
 
 
-def describe(bank: Bank, config: Config) -> str:
-    return _BLOCK.format(proxy=f"{config.address}:{config.port}", bank=bank.url, control=bank.control,
-                         admin=f"{config.admin_address}:{config.admin_port}", config=bank.config_file)
+def describe(bank: Bank, listeners: Sequence[tuple[str, str, int]]) -> str:
+    """listeners: name, address and port of each, as the proxy opened them."""
+    where = {name: f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+             for name, address, port in listeners}
+    metrics = f"http://{where['admin']}/metrics" if "admin" in where else "off"
+    return _BLOCK.format(proxy=where["main"], bank=bank.url, control=bank.control, metrics=metrics,
+                         config=bank.config_file)

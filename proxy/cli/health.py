@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import click
 
@@ -18,13 +19,22 @@ Examples:
 Dockerfile: HEALTHCHECK CMD ["signing-proxy", "health"]
 Exit codes: 0 alive, 1 not.
 """
+_SERVICE = re.compile(r"(?:tcp|udp|sctp)://.*")
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - an address to be replaced, not to be listened on
+
+
+class _AdminPort(click.IntRange):
+    """A port; what Kubernetes writes into the variable for a Service of that name is none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        described = isinstance(value, str) and _SERVICE.fullmatch(value) is not None
+        return super().convert(ADMIN_PORT if described else value, param, ctx)
 
 
 @click.command(epilog=EPILOG)
 @click.option("--admin-address", default=ADMIN_ADDRESS, show_default=True, metavar="IP",
               envvar="SIGNING_PROXY_ADMIN_ADDRESS", show_envvar=True, help="Where the admin port listens.")
-@click.option("--admin-port", default=ADMIN_PORT, show_default=True, type=click.IntRange(1, 65535),
+@click.option("--admin-port", default=ADMIN_PORT, show_default=True, type=_AdminPort(1, 65535),
               envvar="SIGNING_PROXY_ADMIN_PORT", show_envvar=True, help="The admin port.")
 @click.option("--timeout", default=3.0, show_default=True, type=click.FloatRange(0.1, 60), metavar="SECONDS",
               help="How long to wait for the answer.")

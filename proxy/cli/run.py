@@ -10,8 +10,12 @@ from click.core import ParameterSource
 
 from proxy.cli.settings import config_file as config_file_option
 from proxy.cli.settings import load_config, scalar_flags
+from proxy.errors import ConfigInvalid
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from proxy.app import Running
     from proxy.config.model import Config
 
 EPILOG = """\b
@@ -36,7 +40,7 @@ Exit codes: 1 bad configuration or start, 130 after SIGINT, 143 after SIGTERM (0
 def run(ctx: click.Context, /, config_file: str | None, with_emulator: bool, directory: Path, **flags: Any) -> int:
     """Run the proxy."""
     if not with_emulator:
-        return _serve(load_config(config_file, flags))
+        return _serve(_configured(config_file, flags))
     if ctx.get_parameter_source("config_file") is ParameterSource.COMMANDLINE:
         raise click.UsageError("--with-emulator brings its own configuration. Leave --config-file out.")
     from proxy.cli.companion import companion, describe
@@ -44,12 +48,20 @@ def run(ctx: click.Context, /, config_file: str | None, with_emulator: bool, dir
     with companion(directory) as bank:
         config = load_config(str(bank.config_file), flags)
         bank.require_free_ports(config)
-        if not config.quiet:
-            click.echo(describe(bank, config))
-        return _serve(config)
+        return _serve(config, lambda running: click.echo(describe(bank, running.listeners)))
 
 
-def _serve(config: Config) -> int:
+def _configured(config_file: str | None, flags: Mapping[str, object]) -> Config:
+    try:
+        return load_config(config_file, flags)
+    except ConfigInvalid as error:
+        if config_file is not None:
+            raise
+        first = ("--config-file", "No file is named. Name one, or try the proxy without a bank: --with-emulator.")
+        raise ConfigInvalid([first, *error.problems]) from None
+
+
+def _serve(config: Config, ready: Callable[[Running], None] = lambda running: None) -> int:
     from proxy.app import run as run_app
 
-    return run_app(config)
+    return run_app(config, ready=ready)

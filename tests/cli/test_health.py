@@ -7,6 +7,9 @@ import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+from click.testing import CliRunner
+
+from proxy.cli.program import program
 
 
 class Admin(BaseHTTPRequestHandler):
@@ -65,6 +68,13 @@ def test_something_else_there(call):
         thread.join()
     assert result.exit_code == 1
     assert "(BadStatusLine)" in result.stderr
+
+
+def test_what_kubernetes_writes_for_a_service_is_no_port():
+    for value, code in (("tcp://10.0.0.7:9090", 1), ("nonsense", 2)):
+        result = CliRunner(env={"SIGNING_PROXY_ADMIN_PORT": value, "SIGNING_PROXY_ADMIN_ADDRESS": "127.0.0.2"}).invoke(
+            program, ["health"])
+        assert result.exit_code == code
 
 
 def test_an_address_that_is_none(call):

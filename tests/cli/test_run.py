@@ -1,0 +1,122 @@
+"""`run --with-emulator` is the first minute with this program: what it prints works, and one signal ends all of it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import pytest
+
+from tests.cli.captures import clean_environment
+
+
+@contextmanager
+def running(directory, *flags):
+    """The process and the block it printed; it is ended by its own pid if the test did not."""
+    command = [sys.executable, "-m", "proxy", "run", "--with-emulator", "--directory", str(directory), "--port", "0",
+               "--admin-port", "0", "--min-sigterm-delay", "0", *flags]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          env=clean_environment()) as child:
+        try:
+            lines = []
+            for line in child.stdout:
+                lines.append(line)
+                if line.startswith("Ctrl-C"):
+                    break
+            yield child, "".join(lines)
+        finally:
+            child.kill()
+
+
+def ask(url, method="GET", body=None, headers=()):
+    host, _, path = url.removeprefix("http://").partition("/")
+    connection = http.client.HTTPConnection(host, timeout=30)
+    try:
+        connection.request(method, "/" + path, body, dict(headers))
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+def curl_lines(block):
+    """The three commands, taken apart as a shell would: method, URL, headers and body of each."""
+    for command in re.findall(r"^  curl ((?:.*\\\n)?.*)$", block, re.M):
+        words = shlex.split(re.sub(r"\s+\(.*", "", command.replace("\\\n", " ")))
+        headers = dict(words[i + 1].split(": ") for i, word in enumerate(words) if word == "-H")
+        body = next((words[i + 1] for i, word in enumerate(words) if word == "-d"), None)
+        yield "GET" if body is None else "POST", next(word for word in words if word.startswith("http")), headers, body
+
+
+def test_what_the_block_says_works_and_ctrl_c_ends_both(tmp_path):
+    with running(tmp_path / "it's here") as (child, block):
+        answers = [ask(url, method, body, headers) for method, url, headers, body in curl_lines(block)]
+        assert [status for status, _ in answers] == [200, 201, 400]
+        assert json.loads(answers[0][1])["response"]["accounts"]
+        assert json.loads(answers[2][1])["code"] == "bad_target"
+        metrics = re.search(r"metrics\s+(\S+)", block)[1]
+        status, text = ask(metrics)
+        assert (status, b"requests_total" in text) == (200, True)
+        control = re.search(r"its view\s+(\S+)", block)[1]
+        assert ask(control + "/received")[0] == 200
+        child.send_signal(signal.SIGINT)
+        assert child.wait() == 130
+        with pytest.raises(ConnectionRefusedError):
+            ask(control + "/received")
+        assert "Traceback" not in child.stderr.read()
+
+
+@pytest.mark.parametrize(("flags", "code"), [([], 143), (["--exit-zero-on-sigterm"], 0)])
+def test_sigterm(tmp_path, flags, code):
+    with running(tmp_path, *flags) as (child, block):
+        child.send_signal(signal.SIGTERM)
+        assert child.wait() == code
+        control = re.search(r"its view\s+(\S+)", block)[1]
+        with pytest.raises(ConnectionRefusedError):
+            ask(control + "/received")
+
+
+@pytest.mark.parametrize("flag", ["--port", "--admin-port"])
+def test_a_port_in_use_is_told_with_the_flag_that_helps(process, tmp_path, flag):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ports = {"--port": 0, "--admin-port": 0, flag: taken.getsockname()[1]}
+        done = process("run", "--with-emulator", "--directory", tmp_path, *[str(w) for p in ports.items() for w in p])
+    assert done.returncode == 1
+    lines = done.stderr.decode().splitlines()
+    assert [line for line in lines if flag in line and line.startswith("signing-proxy: address_in_use: ")] == lines
+
+
+def test_a_config_file_and_the_emulator_exclude_each_other(call):
+    result = call("run", "--with-emulator", "--config-file", "x")
+    assert (result.exit_code, result.stderr.split(":")[1].strip()) == (2, "usage")
+
+
+def test_a_configuration_with_two_problems_lists_both_with_their_places(process, tmp_path):
+    (tmp_path / "proxy.yaml").write_text("prot: 1\nroutes:\n  - profile: nordae\n")
+    done = process("run", "--config-file", tmp_path / "proxy.yaml")
+    lines = done.stderr.decode().splitlines()
+    assert done.returncode == 1
+    assert lines[0].startswith("signing-proxy: config_invalid: ")
+    assert any(line.startswith("  prot: ") for line in lines)
+    assert any(line.startswith("  routes[0].profile: ") for line in lines)
+
+
+def test_no_configuration_at_all_points_to_the_emulator(call):
+    result = call("run")
+    assert result.exit_code == 1
+    assert "--with-emulator" in result.stderr.splitlines()[1]
+
+
+@pytest.mark.parametrize("command", ["run", "check", "sign"])
+def test_a_configuration_that_is_not_there(process, tmp_path, command):
+    url = ["/a"] if command == "sign" else []
+    done = process(command, "--config-file", tmp_path / "none.yaml", *url)
+    assert done.returncode == 1
+    assert done.stderr.decode().startswith("signing-proxy: config_")
