@@ -64,7 +64,7 @@ def split_egress(url: str) -> tuple[str, int]:
     """(host, port) of an egress proxy.  Raises ValueError with a sentence that does not repeat the value."""
     if "@" in url:
         raise ValueError("A user name or password does not belong here. Write username and password_file.")
-    if not url.lower().startswith("http://"):
+    if not url.startswith("http://"):
         raise ValueError("An egress proxy is spoken to by plain HTTP. Write http://host:port.")
     found = split_host_port(url[len("http://"):].removesuffix("/"))
     if found is None or found[1] is None:

@@ -40,7 +40,8 @@ def _refusal(text: str) -> str:
     """Why the document is not taken, judged on its events: nothing has been built from it yet."""
     depth = 0
     for event in yaml.parse(text, Loader=_Loader):
-        line = event.start_mark.line + 1
+        mark = event.start_mark
+        line = mark.line + 1 if mark else 1
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
             return f"Line {line} has an anchor or alias. Write the value out."
         if getattr(event, "tag", None) is not None:
@@ -52,7 +53,7 @@ def _refusal(text: str) -> str:
 
 
 def _syntax(error: yaml.YAMLError) -> str:
-    mark: Any = getattr(error, "problem_mark", None)
+    mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
     if mark is None:
         return "The file holds a character that YAML does not allow. Save it as plain text."
     what = getattr(error, "problem", None) or "it cannot be read"

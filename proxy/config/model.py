@@ -88,7 +88,8 @@ class Route(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     application: Annotated[str | None, Meta(description=(
         "Application whose key and credentials are used; by default the only one."))] = None
     allow: Annotated[tuple[str, ...], Meta(description=(
-        "Methods and paths that pass, such as `GET,POST /personal/v5/*` or `/corporate/**`; empty: all."))] = ()
+        "Methods and paths that pass, such as `GET,POST /personal/v5/*` or `/corporate/**`, judged on the path as the "
+        "caller sends it; empty: all."))] = ()
     allow_encoded_slash: Annotated[bool, Meta(description=(
         "Let `%2f` pass although an allow list is set, which it could slip past."))] = False
     strip_prefix: Annotated[bool, Meta(description="Remove `prefix` from the path before it is signed and sent.")] = (

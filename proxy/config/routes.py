@@ -74,8 +74,8 @@ def _resolve(route: Route, name: str, application: str) -> ResolvedRoute:
     upstream = upstream_of(route, profile)
     rules = SigningRules(
         profile, host=upstream.signed_host, authority=upstream.authority, base=upstream.base,
-        empty_body=route.empty_body, default_content_type=route.default_content_type, form=route.form, key_id=route.key_id,
-        skip=route.signature == "skip")
+        empty_body=route.empty_body, default_content_type=route.default_content_type, form=route.form,
+        key_id=route.key_id, skip=route.signature == "skip")
     prefix = route.prefix.encode()
     return ResolvedRoute(
         name=name, listener=route.listener, prefix=prefix, strip=prefix.rstrip(b"/") if route.strip_prefix else b"",
