@@ -5,7 +5,7 @@
     output         colour on terminals, JSON, input files
     settings       the options that stand for keys of the configuration
     applications   an application's key and credentials; material: public keys for verifying
-    run            the proxy itself; companion starts the emulator beside it
+    run            the proxy itself; companion starts the emulator beside it, on a leash
     check          everything short of a call: checking makes the rows, handshake looks at the banks' TLS
     sign           one request sealed and shown: sealers find rules and key, sealing walks proxy.core, curl writes it
     verify         a captured request judged; verification/ shares no code with the signer

@@ -101,10 +101,10 @@ def companion(directory: Path) -> Iterator[Bank]:
 
 def _start(directory: Path) -> subprocess.Popen[str]:
     bank, control = (port if _is_free("127.0.0.1", port) else 0 for port in (BANK_PORT, CONTROL_PORT))
-    command = [sys.executable, "-m", "proxy", "emulator", "--directory", str(directory), "--port", str(bank),
+    command = [sys.executable, "-m", "proxy.cli.leash", "emulator", "--directory", str(directory), "--port", str(bank),
                "--control-port", str(control)]
     # In a process group of its own, Ctrl-C reaches the proxy alone, which answers what it has in hand first.
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,  # noqa: S603
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,  # noqa: S603
                             process_group=0)
 
 
@@ -128,8 +128,9 @@ def _end(process: subprocess.Popen[str]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-    if process.stdout is not None:
-        process.stdout.close()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            pipe.close()
 
 
 def _leave(number: int, frame: object) -> None:

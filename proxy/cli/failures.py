@@ -36,7 +36,7 @@ def _code_of(command: Callable[[], object]) -> int:
     try:
         result = command()
     except click.ClickException as error:
-        complain("usage", _usage_sentence(error))
+        complain("usage" if isinstance(error, click.UsageError) else "failed", _usage_sentence(error))
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED

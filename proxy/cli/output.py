@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 
 import click
 
 MAX_INPUT = 64 << 20
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def show(text: str = "") -> None:
     """One line of a result; click drops the colour when this is no terminal."""
     click.echo(text)
+
+
+def printable(text: str) -> str:
+    """Foreign text for a terminal: control characters, which could drive it, become escapes."""
+    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
 
 
 def show_json(value: object) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from proxy.cli.output import dim, read_input, show, show_json
+from proxy.cli.output import dim, printable, read_input, show, show_json
 from proxy.cli.settings import config_file as config_file_option
 
 if TYPE_CHECKING:
@@ -138,6 +138,6 @@ def _as_text(facts: dict[str, Any]) -> None:
                          ("headers", "\n".join(f"{name}: {value}" for name, value in facts["headers"]))):
         show(dim(title))
         for line in value.split("\n"):
-            show(f"  {line}")
+            show(f"  {printable(line)}")
     for note in facts["notes"]:
         show(f"note: {note}")

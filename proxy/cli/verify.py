@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from proxy.cli.failures import FAILED, OK, REFUSED, report
-from proxy.cli.output import bad, dim, good, read_input, show, show_json
+from proxy.cli.output import bad, dim, good, printable, read_input, show, show_json
 from proxy.errors import KeyUnusable, Refused
 
 if TYPE_CHECKING:
@@ -121,14 +121,14 @@ def _as_text(verdict: Verdict, notes: tuple[str, ...]) -> None:
         show(good("valid"))
     for index, finding in enumerate(verdict.findings):
         show(bad(f"invalid: {finding.cause}") if index == 0 else f"also: {finding.cause}")
-        show(f"  {finding.sentence}")
+        show(f"  {printable(finding.sentence)}")
         if finding.signed or finding.expected:
-            show(f"  found:    {finding.signed}")
-            show(f"  expected: {finding.expected}")
+            show(f"  found:    {printable(finding.signed)}")
+            show(f"  expected: {printable(finding.expected)}")
         show(f"  {finding.advice}")
     for note in notes:
         show(f"note: {note}")
     show(dim("signing string, as derived from the message:"))
     for line in verdict.signing_string.split("\n"):
-        show(f"  {line}")
+        show(f"  {printable(line)}")
     show(dim(f"key: {verdict.key}"))

@@ -83,6 +83,15 @@ def test_sigterm(tmp_path, flags, code):
             ask(control + "/received")
 
 
+def test_a_proxy_that_is_killed_leaves_no_emulator_behind(tmp_path):
+    with running(tmp_path) as (child, block):
+        child.kill()
+        child.stderr.read()     # ends when the last process that holds the pipe has ended
+        control = re.search(r"its view\s+(\S+)", block)[1]
+        with pytest.raises(ConnectionRefusedError):
+            ask(control + "/received")
+
+
 @pytest.mark.parametrize("flag", ["--port", "--admin-port"])
 def test_a_port_in_use_is_told_with_the_flag_that_helps(process, tmp_path, flag):
     with socket.create_server(("127.0.0.1", 0)) as taken:

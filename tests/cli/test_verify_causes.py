@@ -216,6 +216,16 @@ def test_a_digest_of_reformatted_json_is_recognised(private_key):
         "The Digest is not that of the body: it is the digest of the same JSON written without white space.")
 
 
+@pytest.mark.parametrize("body", [b"[" * 500 + b"]" * 500, b"[" * 100_000, b"9" * 10_000, b'{"a": NaN}', b'"\\ud800"'],
+                         ids=["deep", "deeper", "long number", "no number", "half a character"])
+def test_json_that_nobody_writes_does_not_stop_the_search(private_key, body):
+    sealer = Sealer(private_key, body=body)
+    sealer.fields["Digest"] = "SHA-256=" + sha256(b"other")
+    sealer.change = lambda text: text + "\n"
+    findings = judge(parse(sealer.message()), private_key.public_key()).findings
+    assert [finding.cause for finding in findings] == ["digest_other_bytes", "trailing_newline"]
+
+
 @pytest.mark.parametrize("body", [b"b=2&a=%20x", b"a=1&b=2"])
 def test_both_digests_of_a_form_are_right(private_key, body):
     for data in (body, b"a= x&b=2" if b"%20" in body else body):

@@ -106,6 +106,13 @@ def test_in_a_process_of_its_own(process, sandbox_public_key):
     assert (done.returncode, done.stdout.splitlines()[0], done.stderr) == (0, b"valid", b"")
 
 
+def test_a_message_cannot_drive_the_terminal(call, sandbox_public_key):
+    message = raw_message(POST, **{"X-Nordea-Originating-Host": "\x1b[31mred\x9b"})
+    result = call("verify", "--public-key-file", sandbox_public_key, stdin=message)
+    assert result.exit_code == 1
+    assert not set("\x1b\x9b") & set(result.stdout)
+
+
 @pytest.mark.parametrize("message", [b"", b"\r\n\r\n", b"hello", b"GET\r\n\r\n", b"GET / HTTP/1.1\r\nno colon\r\n\r\n",
                                      b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz"])
 def test_a_message_that_cannot_be_read(call, sandbox_public_key, message):

@@ -42,6 +42,7 @@ def simple() -> dict[str, Variants]:
 
 def particular(message: Captured) -> dict[str, Variants]:
     """Mistakes of content, made from what this message holds."""
+    digests = list(dict.fromkeys(_digests(message)))
     return {
         "no_query": lambda s: [_retarget(s, lambda target: target.partition("?")[0])],
         "whole_url": lambda s: [_retarget(s, lambda target, start=start: start + target)  # type: ignore[misc]
@@ -53,7 +54,7 @@ def particular(message: Captured) -> dict[str, Variants]:
         "other_host": lambda s: [_line(s, rules.HOST, host) for host in _hosts(message)],
         "other_date": lambda s: [_line(s, rules.DATE, date) for date in _dates(message)],
         "other_content_type": lambda s: [_line(s, "content-type", kind) for kind in _types(message)],
-        "signed_digest": lambda s: [_line(s, "digest", digest) for digest in _digests(message)],
+        "signed_digest": lambda s: [_line(s, "digest", digest) for digest in digests],
         "signed_order": lambda s: map("\n".join, permutations(s.split("\n")[:6])),
         "content_lines_missing": lambda s: [re.sub(r"\n(?:content-type|digest): [^\n]*", "", s),
                                             re.sub(r"\ncontent-type: [^\n]*", "", s),

@@ -177,12 +177,12 @@ def other_bodies(message: Captured) -> Iterator[tuple[str, bytes]]:
     yield "the body in UTF-8", body.decode("latin-1").encode()
     try:
         value = json.loads(body)
-    except (ValueError, RecursionError):
-        return
-    for ascii_only in (False, True):
-        for what, layout in _LAYOUTS:
-            text = json.dumps(value, ensure_ascii=ascii_only, **layout)  # type: ignore[arg-type]
-            yield f"the same JSON written {what}", text.encode("utf-8", "surrogatepass")
+        for ascii_only in (False, True):
+            for what, layout in _LAYOUTS:
+                text = json.dumps(value, ensure_ascii=ascii_only, **layout)  # type: ignore[arg-type]
+                yield f"the same JSON written {what}", text.encode("utf-8", "surrogatepass")
+    except (ValueError, TypeError, RecursionError):
+        return      # no JSON, or none that can be written again
 
 
 _LAYOUTS: tuple[tuple[str, dict[str, object]], ...] = (

@@ -76,7 +76,7 @@ def _other_string(message: Captured, hashed: bytes, expected: str) -> Iterator[F
             yield Finding("hashed_twice")
             return
     for names, text in candidates(expected, message):
-        if hashlib.sha256(text.encode("utf-8" if not text.isascii() else "ascii")).digest() == hashed:
+        if hashlib.sha256(text.encode("latin-1", "replace")).digest() == hashed:
             signed, right = _first_difference(text, expected)
             yield from (Finding(name, signed=signed if name == names[0] else "",
                                 expected=right if name == names[0] else "") for name in names)
