@@ -27,7 +27,7 @@ from proxy.keys.watch import Watch
 from proxy.serve.admin import Admin, Health
 from proxy.serve.gate import Gate
 from proxy.serve.gateway import Gateway
-from proxy.serve.logline import LogLines
+from proxy.serve.logline import LogLines, Messages
 from proxy.serve.telemetry import Telemetry
 from proxy.wire.limits import Limits
 from proxy.wire.server import Server
@@ -50,11 +50,11 @@ def run(config: Config, *, environ: Mapping[str, str] = os.environ,
     Raises ProxyError when it cannot start.
     """
     process.harden()
-    process.configure_logging(structured=config.structured_logs, quiet=config.quiet, debug=config.debug_logs)
+    messages = process.configure_logging(structured=config.structured_logs, quiet=config.quiet, debug=config.debug_logs)
     rings = compose.keyrings(config, environ)
     compose.load_keys(rings)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_serve(config, rings, environ, ready))
+        return runner.run(_serve(config, rings, environ, ready, messages))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -66,14 +66,16 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 async def _serve(config: Config, rings: Mapping[str, Keyring], environ: Mapping[str, str],
-                 ready: Callable[[Running], None]) -> int:
+                 ready: Callable[[Running], None], messages: Messages) -> int:
     running = Running(config, rings, environ)
+    messages.lines = running.lines
     try:
         await running.start()
         ready(running)
         return await running.until_stopped()
     finally:
         await running.close()
+        messages.lines = None
 
 
 class Running:
@@ -86,7 +88,7 @@ class Running:
         self.listeners: list[tuple[str, str, int]] = []
         self.since = datetime.now(UTC)
         self._bound: list[tuple[str, int]] = []
-        self._log = None if config.quiet else LogLines(structured=config.structured_logs)
+        self.lines = LogLines(structured=config.structured_logs)
         self._token = compose.client_token(config)
         self._signal: asyncio.Future[signal.Signals] = asyncio.get_running_loop().create_future()
         self._hurry = asyncio.Event()
@@ -96,7 +98,7 @@ class Running:
         self._gates: dict[str, Gate] = {}
         self.gateway = Gateway(
             compose.routes(config, rings, self.pools), self._gates, limits=config.limits, timeouts=config.timeouts,
-            telemetry=self.telemetry, log=self._log, full_paths=config.log_paths == "full")
+            telemetry=self.telemetry, log=None if config.quiet else self.lines, full_paths=config.log_paths == "full")
         self.server = Server(self.gateway, config.limits, config.timeouts)
         self.health = Health({f"application {name}": (lambda ring=ring: status.key_check(ring))  # type: ignore[misc]
                               for name, ring in rings.items()})
@@ -120,7 +122,7 @@ class Running:
             await self._start_admin()
         self.telemetry.read_at_scrape(status.readings(
             rings=self.rings, gateway=self.gateway, server=self.server, pools=self.pools,
-            log_dropped=lambda: self._log.dropped if self._log is not None else 0))
+            log_dropped=lambda: self.lines.dropped))
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, self._on_signal, number)
         if self.config.timed_reload:
@@ -242,8 +244,7 @@ class Running:
         for pool in self.pools.values():
             await pool.close()
         self.gateway.close()
-        if self._log is not None:
-            await self._log.close()
+        await self.lines.close()
 
 
 async def _listen(server: Server, name: str, address: str, port: int) -> list[tuple[str, int]]:

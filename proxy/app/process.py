@@ -9,7 +9,7 @@ import logging
 import resource
 import sys
 
-from proxy.serve.logline import LineFormatter
+from proxy.serve.logline import LineFormatter, Messages
 
 _PR_SET_DUMPABLE = 4
 
@@ -30,12 +30,13 @@ def settle() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
-def configure_logging(*, structured: bool, quiet: bool, debug: bool) -> None:
-    """Our own loggers at the asked level; libraries only from WARNING on."""
-    handler = logging.StreamHandler()
+def configure_logging(*, structured: bool, quiet: bool, debug: bool) -> Messages:
+    """Our own loggers at the asked level; libraries only from WARNING on.  -> the handler of all of them."""
+    handler = Messages()
     handler.setFormatter(LineFormatter(structured=structured))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.ERROR if quiet else logging.WARNING)
     logging.getLogger("proxy").setLevel(logging.ERROR if quiet else logging.DEBUG if debug else logging.INFO)
     logging.raiseExceptions = False
+    return handler

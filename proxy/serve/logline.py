@@ -1,7 +1,7 @@
 """One line per request, from its Exchange alone, written by a thread so that a full pipe cannot stop the loop.
 
-Lines are handed over every 50 ms; at most 10,000 wait, beyond that they are dropped and counted.  A SIGKILL loses
-what was not handed over.
+The program's own messages go the same way and keep their place among them.  Lines are handed over
+every 50 ms; at most 10,000 wait, beyond that they are dropped and counted.  A SIGKILL loses what was not handed over.
 """
 
 from __future__ import annotations
@@ -65,10 +65,12 @@ class LogLines:
     def __init__(self, stream: IO[bytes] | None = None, *, structured: bool) -> None:
         self._stream = stream or sys.stderr.buffer
         self._structured = structured
-        self._waiting: deque[tuple[float, Exchange]] = deque()
+        self._waiting: deque[tuple[float, Exchange] | bytes] = deque()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="log")
         self._writing: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
+        self._closed = False
         self.dropped = 0
 
     def record(self, exchange: Exchange) -> None:
@@ -77,23 +79,32 @@ class LogLines:
             return
         self._waiting.append((time.time(), exchange))
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(_EVERY, self._hand_over)
+            self._schedule()
+
+    def message(self, line: str) -> None:
+        """A line of the program's own; from any thread."""
+        self._waiting.append(line.encode("utf-8", "replace") + b"\n")
+        self._loop.call_soon_threadsafe(self._schedule)
+
+    def _schedule(self) -> None:
+        if self._timer is None and not self._closed:
+            self._timer = self._loop.call_later(_EVERY, self._hand_over)
 
     def _hand_over(self) -> None:
         self._timer = None
         if self._writing is not None and not self._writing.done():
-            self._timer = asyncio.get_running_loop().call_later(_EVERY, self._hand_over)
+            self._schedule()
             return
         lines, self._waiting = self._waiting, deque()
-        self._writing = asyncio.get_running_loop().run_in_executor(self._thread, self._write, lines)
+        self._writing = self._loop.run_in_executor(self._thread, self._write, lines)
         self._writing.add_done_callback(self._written)
 
     def _written(self, future: asyncio.Future[None]) -> None:
         if not future.cancelled() and future.exception() is not None:
             self.dropped += 1       # nobody is left to tell: the log itself cannot be written
 
-    def _write(self, lines: deque[tuple[float, Exchange]]) -> None:
-        self._stream.write(b"".join([self._line(when, exchange) for when, exchange in lines]))
+    def _write(self, lines: deque[tuple[float, Exchange] | bytes]) -> None:
+        self._stream.write(b"".join([line if isinstance(line, bytes) else self._line(*line) for line in lines]))
         self._stream.flush()
 
     def _line(self, when: float, exchange: Exchange) -> bytes:
@@ -104,6 +115,7 @@ class LogLines:
 
     async def close(self) -> None:
         """Writes what waits."""
+        self._closed = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -119,6 +131,19 @@ class LogLines:
 def timestamp(when: float) -> str:
     """RFC 3339 in UTC with milliseconds."""
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(when)) + f".{int(when % 1 * 1000):03d}Z"
+
+
+class Messages(logging.Handler):
+    """Gives the program's own messages to LogLines while one runs, and to stderr before and after."""
+
+    lines: LogLines | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = self.format(record)
+        if self.lines is not None:
+            self.lines.message(text)
+        else:
+            sys.stderr.write(text + "\n")
 
 
 class LineFormatter(logging.Formatter):

@@ -1,0 +1,148 @@
+"""A walk through the proxy that ends by itself: what goes in, what was added, what the bank said.  `make demo`."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+import tempfile
+from pathlib import Path
+
+import aiohttp
+
+from proxy.emulator.material import make_material
+from proxy.emulator.options import CLIENT_ID, Options
+from proxy.emulator.server import Emulator
+
+ROOT = Path(__file__).parent.parent
+PAYMENT = b'{"amount":"2.00","currency":"SEK","creditor":{"name":"Company A"}}'
+CONFIG = """\
+port: {port}
+admin_port: {admin}
+upstream_ca_file: {directory}/ca.pem
+applications:
+  demo:
+    client_id: {client_id}
+    client_secret_file: {directory}/client_secret
+    key_file: {directory}/qsealc.key
+    certificate_file: {directory}/qsealc.crt
+routes:
+  - profile: nordea
+    upstream: https://127.0.0.1:{bank}
+    host: open.nordea.com
+min_sigterm_delay: 0
+"""
+
+
+def title(text: str) -> None:
+    print(f"\n\033[1m{text}\033[0m" if sys.stdout.isatty() else f"\n== {text}")
+
+
+def show(mark: str, raw: bytes) -> None:
+    for line in raw.decode("latin-1").splitlines():
+        print(f"  {mark} {line if len(line) < 150 else line[:146] + ' …'}")
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+async def exchange(port: int, request: bytes) -> bytes:
+    """One raw request and the raw answer, which ends when the proxy closes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request)
+    await writer.drain()
+    answer = await asyncio.wait_for(reader.read(), 20)
+    writer.close()
+    await writer.wait_closed()
+    return answer
+
+
+def request(port: int, method: str, target: str, body: bytes = b"") -> bytes:
+    head = (f"{method} {target} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
+            "Authorization: Bearer demo\r\nConnection: close\r\n")
+    if body:
+        head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+    return head.encode() + b"\r\n" + body
+
+
+async def tell(bank: Emulator, port: int, raw: bytes) -> None:
+    """Sends one request and shows both sides of the proxy."""
+    seen = bank.received.total
+    answer = await exchange(port, raw)
+    print("  the application sent:")
+    show(">", raw)
+    if bank.received.total > seen:
+        received = list(bank.received)[-1]
+        ours = {line.split(b":")[0].lower() for line in raw.split(b"\r\n\r\n")[0].split(b"\r\n")[1:]}
+        print("  the bank received (+ marks what the proxy added):")
+        for line in received.head.split(b"\r\n\r\n")[0].split(b"\r\n"):
+            name = line.split(b":")[0].lower()
+            show(" " if name in ours or b" HTTP/1.1" in line else "+", _masked(line))
+        print(f"  the bank's verdict: {received.verdict.code or 'accepted'}")
+    else:
+        print("  the bank received: nothing")
+    print("  the application got:")
+    show("<", answer)
+
+
+def _masked(line: bytes) -> bytes:
+    return b"X-IBM-Client-Secret: ***" if line.lower().startswith(b"x-ibm-client-secret") else line
+
+
+async def walk(bank: Emulator, port: int, admin: int) -> None:
+    title("1  A GET without a signature goes in, a sealed one reaches the bank")
+    await tell(bank, port, request(port, "GET", "/personal/v5/accounts"))
+    title("2  A payment: the body's digest is covered too")
+    await tell(bank, port, request(port, "POST", "/personal/v4/payments/domestic", PAYMENT))
+    title("3  A target the bank would refuse to verify never leaves")
+    await tell(bank, port, request(port, "GET", "//personal/v5/accounts"))
+    title("4  The bank executes a payment and dies before it answers: nothing is sent twice, and the caller is told")
+    executed = bank.executions.total
+    bank.faults.add("close_after")
+    await tell(bank, port, request(port, "POST", "/personal/v4/payments/domestic", PAYMENT))
+    print(f"  payments executed by that call: {bank.executions.total - executed}")
+    title("5  What the operator sees")
+    async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{admin}/metrics") as answer:
+        for line in (await answer.text()).splitlines():
+            if line.startswith(("signing_proxy_requests_total", "signing_proxy_rejected_total",
+                                "signing_proxy_uncertain_total", "signing_proxy_clock_skew")):
+                print(f"    {line}")
+
+
+async def main() -> int:
+    with tempfile.TemporaryDirectory(prefix="signing-proxy-demo-") as name:
+        directory = Path(name)
+        material = make_material(directory, client_id=CLIENT_ID, client_secret="a-demo-secret")
+        options = Options(client_secret="a-demo-secret", certificate=material.seal_certificate.read_bytes(),
+                          directory=directory)
+        async with Emulator(options) as bank:
+            port, admin = free_port(), free_port()
+            (directory / "proxy.yaml").write_text(CONFIG.format(
+                port=port, admin=admin, bank=bank.port, directory=directory, client_id=CLIENT_ID))
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "proxy", "run", "--config-file", str(directory / "proxy.yaml"), cwd=ROOT,
+                stderr=asyncio.subprocess.PIPE)
+            assert process.stderr is not None
+            lines = []
+            try:
+                while b"is ready" not in (line := await asyncio.wait_for(process.stderr.readline(), 20)):
+                    if not line:
+                        print("The proxy did not start; its last words:", *lines, sep="\n")
+                        return 1
+                    lines.append(line.decode())
+                await walk(bank, port, admin)
+            finally:
+                if process.returncode is None:
+                    process.terminate()
+                _, log = await process.communicate()
+            title("6  Its log: one line per request, no secret, no account number")
+            show(" ", log)
+    title("The end. README.md says how to point it at the real bank.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))
