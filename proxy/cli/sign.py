@@ -8,6 +8,7 @@ from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from proxy.cli.output import dim, printable, read_input, show, show_json
 from proxy.cli.settings import config_file as config_file_option
@@ -103,8 +104,9 @@ def _check_usage(profile: str | None, route: str | None, config_file: str | None
         if given:
             raise click.UsageError(f"--{given[0].replace('_', '-')} goes with --profile; a route has its own settings.")
         return
-    if route is not None:
-        raise click.UsageError("Give either --route or --profile.")
+    source = click.get_current_context().get_parameter_source("config_file")
+    if route is not None or source is ParameterSource.COMMANDLINE:
+        raise click.UsageError("Give either --profile, or --config-file with --route.")
     for name in ("key_file", "client_id"):
         if own[name] is None:
             raise click.UsageError(f"--profile needs --{name.replace('_', '-')}.")

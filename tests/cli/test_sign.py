@@ -218,6 +218,7 @@ class TestCurl:
     (["--profile", "nordea", "--route", "x", "--key-file", "x", "--client-id", "y"], "--route"),
     (["--profile", "volksbank", "--key-file", "x", "--client-id", "y"], "nordea-sandbox"),
     (["--config-file", "x", "--key-file", "y"], "--key-file"),
+    (["--config-file", "x", "--profile", "nordea", "--key-file", "y", "--client-id", "z"], "--config-file"),
     (["--json", "--curl"], "--json"),
     (["--profile", "nordea", "--key-file", "x", "--client-id", "y", "--date", "yesterday"], "GMT"),
     (["--profile", "nordea", "--key-file", "x", "--client-id", "y", "--body-file", "/does/not/exist"], "body file"),
