@@ -11,6 +11,9 @@ into a deadline that Server enforces.
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
+from contextlib import suppress
 from enum import Enum
 from typing import TYPE_CHECKING, Any, cast
 
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 _NEVER = float("inf")
 _LINGER = 1.0
 _GIVE_UP = 5.0
+_RESET = struct.pack("ii", 1, 0)    # SO_LINGER: on, zero seconds
 
 
 class State(Enum):
@@ -224,7 +228,14 @@ class Connection(asyncio.Protocol):
         return self._sent
 
     def abort(self) -> None:
-        """Cuts the connection so that the caller cannot take what it has for a whole answer."""
+        """Cuts the connection so that the caller cannot take what it has for a whole answer.
+
+        With a reset: to a caller of HTTP/1.0, whose answer has no framing, an orderly end would say that it is whole.
+        """
+        sock = self.transport.get_extra_info("socket")
+        if sock is not None:
+            with suppress(OSError):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self.transport.abort()
 
     def close(self) -> None:
@@ -235,7 +246,7 @@ class Connection(asyncio.Protocol):
         if self.state is State.READING and self._reader.pending and not self._full:
             self._refuse(Refused("request_timeout"))
         elif self.state is State.BUSY or self._full or self.transport.is_closing():
-            self.transport.abort()          # close() would wait for a caller that does not read
+            self.abort()                    # close() would wait for a caller that does not read
         else:
             self.transport.close()
             self.deadline = self.server.now() + _GIVE_UP
