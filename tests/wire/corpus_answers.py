@@ -18,9 +18,10 @@ STATUS_LINES = {
         "status 600": b"HTTP/1.1 600 No", "status 099": b"HTTP/1.1 099 No", "two spaces": b"HTTP/1.1  200 OK",
         "a leading space": b" HTTP/1.1 200 OK", "a tab": b"HTTP/1.1\t200 OK",
         "no space after the status": b"HTTP/1.1 200OK", "a NUL in the reason": b"HTTP/1.1 200 O\x00K",
-        "a CR in the reason": b"HTTP/1.1 200 O\rK", "a negative status": b"HTTP/1.1 -20 OK", "a request": b"GET / HTTP/1.1",
-        "an empty line first": b"\r\nHTTP/1.1 200 OK", "a switch of protocols": b"HTTP/1.1 101 Switching Protocols", "HTML": b"<html><body>Bad",
-        "SSH": b"SSH-2.0-x",
+        "a CR in the reason": b"HTTP/1.1 200 O\rK", "a negative status": b"HTTP/1.1 -20 OK",
+        "a request": b"GET / HTTP/1.1", "an empty line first": b"\r\nHTTP/1.1 200 OK",
+        "a switch of protocols": b"HTTP/1.1 101 Switching Protocols",
+        "HTML": b"<html><body>Bad", "SSH": b"SSH-2.0-x",
     }.items()
 }
 

@@ -1,0 +1,123 @@
+"""Whole segments, the longest prefix, and an allow list that nothing slips past."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from proxy.core.routing import METHODS, Access, RouteTable, Rule
+from proxy.errors import Refused
+
+
+@dataclass(frozen=True)
+class Route:
+    prefix: bytes
+
+
+def find(path: bytes, *prefixes: bytes) -> bytes | str:
+    """-> the route's prefix, or the code of the refusal."""
+    try:
+        return RouteTable([Route(prefix) for prefix in prefixes]).find(path).prefix
+    except Refused as refusal:
+        return refusal.code
+
+
+NONE = "route_unknown"
+
+
+@pytest.mark.parametrize(("path", "prefixes", "found"), [
+    (b"/", (b"/",), b"/"),
+    (b"/anything/else", (b"/",), b"/"),
+    (b"/a", (b"/a",), b"/a"),
+    (b"/a/", (b"/a",), b"/a"),
+    (b"/a/b", (b"/a",), b"/a"),
+    (b"/ab", (b"/a",), NONE),
+    (b"/a-b", (b"/a",), NONE),
+    (b"/A", (b"/a",), NONE),
+    (b"/b/a", (b"/a",), NONE),
+    (b"/", (b"/a",), NONE),
+    (b"/a%2fb", (b"/a",), NONE),
+    (b"/a/b", (b"/a/",), b"/a/"),
+    (b"/a/b/c", (b"/", b"/a", b"/a/b"), b"/a/b"),
+    (b"/a/b/c", (b"/a/b", b"/a", b"/"), b"/a/b"),
+    (b"/a/bc", (b"/", b"/a", b"/a/b"), b"/a"),
+    (b"/abc", (b"/", b"/a", b"/a/b"), b"/"),
+    (b"/a", (), NONE),
+])
+def test_which_route(path, prefixes, found):
+    assert find(path, *prefixes) == found
+
+
+def test_a_table_can_be_listed():
+    assert {route.prefix for route in RouteTable([Route(b"/a"), Route(b"/b")])} == {b"/a", b"/b"}
+
+
+@pytest.mark.parametrize(("rule", "method", "path", "allowed"), [
+    ("/a", b"GET", b"/a", True),
+    ("/a", b"DELETE", b"/a", True),
+    ("/a", b"GET", b"/a/", False),
+    ("/a", b"GET", b"/ab", False),
+    ("/a", b"TRACE", b"/a", False),
+    ("GET /a", b"GET", b"/a", True),
+    ("GET /a", b"POST", b"/a", False),
+    ("GET /a", b"get", b"/a", False),
+    ("get,post  /a", b"POST", b"/a", True),
+    ("GET /a", b"HEAD", b"/a", False),
+    ("/a/*", b"GET", b"/a/b", True),
+    ("/a/*", b"GET", b"/a/", False),
+    ("/a/*", b"GET", b"/a", False),
+    ("/a/*", b"GET", b"/a/b/c", False),
+    ("/a/*/c", b"GET", b"/a/b/c", True),
+    ("/a/*/c", b"GET", b"/a//c", False),
+    ("/a/x-*", b"GET", b"/a/x-1", True),
+    ("/a/**", b"GET", b"/a/", True),
+    ("/a/**", b"GET", b"/a/b/c", True),
+    ("/a/**", b"GET", b"/a", False),
+    ("/**", b"GET", b"/", True),
+    ("/a/**/z", b"GET", b"/a/b/c/z", True),
+    ("/a/**/z", b"GET", b"/a/z", False),
+    ("/a.b", b"GET", b"/aXb", False),
+    ("/a(b)+[c]?", b"GET", b"/a(b)+[c]?", True),
+    ("/a(b)+", b"GET", b"/ab", False),
+    ("/a/*", b"GET", b"/a/b\n", True),
+])
+def test_what_a_rule_allows(rule, method, path, allowed):
+    assert Rule(rule).allows(method, path) is allowed
+
+
+@pytest.mark.parametrize("text",
+                         ["", "a", "GET", "GET a", "/a b", "GET, POST /a", "GET POST /a", "TRACE /a", "GET,CONNECT /a",
+                          "G3T /a",
+                                  "GET,,POST /a", ",GET /a"])
+def test_what_is_no_rule(text):
+    with pytest.raises(ValueError, match=r"allow rule reads|is not a method"):
+        Rule(text)
+
+
+def denied(access: Access, method: bytes, path: bytes) -> str:
+    try:
+        access.check(method, path)
+    except Refused as refusal:
+        return refusal.code
+    return ""
+
+
+def test_no_rules_allow_everything():
+    assert not any(denied(Access(), method, b"/a%2fb") for method in METHODS)
+
+
+def test_any_rule_lets_pass_and_none_denies():
+    access = Access(["GET /a/*", "POST /b"])
+    assert denied(access, b"GET", b"/a/1") == ""
+    assert denied(access, b"POST", b"/b") == ""
+    assert denied(access, b"POST", b"/a/1") == "route_denied"
+    assert denied(access, b"GET", b"/c") == "route_denied"
+
+
+@pytest.mark.parametrize("path", [b"/a/b%2fc", b"/a/b%2Fc", b"/a/..%2f..%2fb"])
+def test_an_encoded_slash_does_not_slip_past_rules(path):
+    assert denied(Access(["/a/*"]), b"GET", path) == "bad_target"
+    assert denied(Access(["/a/*"], allow_encoded_slash=True), b"GET", path) == ""
+    assert denied(Access(["/z"], allow_encoded_slash=True), b"GET", path) == "route_denied"
+    assert denied(Access(), b"GET", path) == ""
