@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import sys
 import time
 from collections import deque
@@ -29,34 +30,43 @@ FIELDS = ("time", "level", "event", "request_id", "client", "listener", "route",
 """In the order they are written; an empty one is left out.  docs/operations.md says what each means."""
 
 
+_BEFORE_STATUS = ("request_id", "client", "listener", "route", "application", "method", "path")
+_AFTER_STATUS = ("outcome", "refused_by", "code", "detail")
+_AFTER_HINT = ("sent", "attempts")
+_AFTER_TIMES = ("request_bytes", "response_bytes", "key", "notes", "traceparent", "bank_id", "bank_message_id")
+_PLAIN = re.compile(r"[!#-<>-~]+").fullmatch
+
+
 def describe(exchange: Exchange) -> dict[str, object]:
-    """The fields of one line, in order."""
+    """The fields of one line, in the order of FIELDS; what is empty is left out."""
+    good = exchange.outcome == "answered" and exchange.status < 500
+    fields: dict[str, object] = {"level": "info" if good else "warning", "event": "request"}
+    _add(fields, exchange, _BEFORE_STATUS)
+    fields["status"] = exchange.status
+    _add(fields, exchange, _AFTER_STATUS)
+    if exchange.refused_by == "proxy":
+        fields["hint"] = PROBLEMS[exchange.code].hint
+    _add(fields, exchange, _AFTER_HINT)
     timings = exchange.timings
-    problem = PROBLEMS.get(exchange.code) if exchange.refused_by == "proxy" else None
-    values: dict[str, object] = {
-        "level": "info" if exchange.outcome == "answered" and exchange.status < 500 else "warning",
-        "event": "request",
-        "hint": problem.hint if problem else "",
-        "total_ms": _ms(timings.total), "queue_ms": _ms(timings.queue), "sign_ms": _ms(timings.sign),
-        "upstream_ms": _ms(timings.upstream),
-        "notes": ",".join(exchange.notes),
-        **{name: getattr(exchange, name) for name in exchange.__struct_fields__ if name not in ("timings", "notes")},
-    }
-    return {name: values[name] for name in FIELDS if values.get(name) not in ("", 0, None) or name == "status"}
+    for name, seconds in (("total_ms", timings.total), ("queue_ms", timings.queue), ("sign_ms", timings.sign),
+                          ("upstream_ms", timings.upstream)):
+        if seconds:
+            fields[name] = round(seconds * 1000, 3)
+    _add(fields, exchange, _AFTER_TIMES)
+    return fields
 
 
-def _ms(seconds: float) -> float:
-    return round(seconds * 1000, 3)
+def _add(fields: dict[str, object], exchange: Exchange, names: tuple[str, ...]) -> None:
+    for name in names:
+        value = getattr(exchange, name)
+        if value:
+            fields[name] = ",".join(value) if name == "notes" else value
 
 
 def as_text(fields: dict[str, object]) -> str:
     """key=value, quoted where needed, so that a person and a grep can read it."""
-    return " ".join(f"{key}={_quoted(value)}" for key, value in fields.items())
-
-
-def _quoted(value: object) -> str:
-    text = str(value)
-    return text if text and text.isprintable() and not set(text) & set(' "=') else msgspec.json.encode(text).decode()
+    return " ".join([f"{key}={value if _PLAIN(text := str(value)) else msgspec.json.encode(text).decode()}"
+                     for key, value in fields.items()])
 
 
 class LogLines:

@@ -6,7 +6,7 @@ import asyncio
 from enum import Enum
 from typing import TYPE_CHECKING, cast
 
-from proxy.errors import Refused, UpstreamFailed
+from proxy.errors import Refused
 from proxy.wire.answer import AnswerReader
 
 if TYPE_CHECKING:
@@ -19,17 +19,16 @@ _GIVE_UP = 5.0
 class Phase(Enum):
     IDLE = 0
     RESERVED = 1    # a request waits for its signature; nothing is written
-    WRITING = 2     # written to the transport, not all of it taken by the kernel
-    WAITING = 3     # for the answer's head
-    READING = 4     # the answer's body
-    CLOSED = 5
+    WAITING = 2     # written; for the kernel to take it all, then for the answer's head
+    READING = 3     # the answer's body
+    CLOSED = 4
 
 
 class Channel(asyncio.Protocol):
     """born, idle_since: loop times.  used: it has answered before, so its peer may be closing it just now."""
 
-    __slots__ = ("_answered", "_reader", "_ticket", "born", "deadline", "idle_since", "phase", "pool", "transport",
-                 "used")
+    __slots__ = ("_answered", "_reader", "_ticket", "_written_at", "born", "deadline", "idle_since", "phase", "pool",
+                 "transport", "used")
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
@@ -40,6 +39,7 @@ class Channel(asyncio.Protocol):
         self._ticket: Ticket | None = None
         self._reader: AnswerReader | None = None
         self._answered = False
+        self._written_at = 0.0
 
     @property
     def usable(self) -> bool:
@@ -68,7 +68,8 @@ class Channel(asyncio.Protocol):
         self._reader = AnswerReader(ticket.method, self.pool.limits.head)
         self._answered = False
         ticket.written = True
-        self._enter(Phase.WAITING, self.pool.timeouts.first_byte)
+        self._written_at = self.pool.now()
+        self._enter(Phase.WAITING, min(self.pool.timeouts.write, self.pool.timeouts.first_byte))
         self.transport.write(data)
 
     def _enter(self, phase: Phase, timeout: float) -> None:
@@ -81,20 +82,11 @@ class Channel(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
-        self.transport.set_write_buffer_limits(high=0)
         self.pool.add(self)
-
-    def pause_writing(self) -> None:
-        if self.phase is Phase.WAITING:
-            self._enter(Phase.WRITING, self.pool.timeouts.write)
-
-    def resume_writing(self) -> None:
-        if self.phase is Phase.WRITING:
-            self._enter(Phase.WAITING, self.pool.timeouts.first_byte)
 
     def data_received(self, data: bytes) -> None:
         ticket, reader = self._ticket, self._reader
-        if ticket is None or reader is None or self.phase not in (Phase.WRITING, Phase.WAITING, Phase.READING):
+        if ticket is None or reader is None or self.phase not in (Phase.WAITING, Phase.READING):
             self._unasked()
             return
         self._answered = True
@@ -187,9 +179,9 @@ class Channel(asyncio.Protocol):
 
     def expired(self) -> None:
         """The deadline passed."""
-        if self.phase is Phase.WRITING:
-            self._fail("upstream_write_timeout")
-        elif self.phase in (Phase.WAITING, Phase.READING):
+        if self.phase is Phase.WAITING:
+            self._overdue()
+        elif self.phase is Phase.READING:
             self._fail("upstream_timeout")
         elif self.phase is Phase.RESERVED:
             self._fail("signing_failed", "no signature in time")
@@ -198,6 +190,14 @@ class Channel(asyncio.Protocol):
         else:
             self.retire()
 
-
-def not_sent(code: str, detail: str = "") -> UpstreamFailed:
-    return UpstreamFailed(code, detail, sent="no")
+    def _overdue(self) -> None:
+        """Which deadline is it: for taking the request, or for answering it?"""
+        ticket = self._ticket
+        assert ticket is not None
+        now = self.pool.now()
+        writing = self.transport.get_write_buffer_size() > 0
+        allowed = self.pool.timeouts.write if writing else self.pool.timeouts.first_byte
+        if now >= min(self._written_at + allowed, ticket.deadline):
+            self._fail("upstream_write_timeout" if writing else "upstream_timeout")
+        else:
+            self._enter(Phase.WAITING, self._written_at + allowed - now)

@@ -106,13 +106,15 @@ class Tls(asyncio.Protocol, asyncio.Transport):
     def _decrypt(self) -> tuple[list[bytes], bool, bool]:
         """-> parts, whether close_notify came, whether the record layer is broken."""
         parts: list[bytes] = []
-        read = self._ssl.read
+        tls, incoming = self._ssl, self._incoming
         try:
             while True:
-                part = read(_READ)
+                part = tls.read(_READ)
                 if not part:
                     return parts, True, False
                 parts.append(part)
+                if not incoming.pending and not tls.pending():
+                    return parts, False, False
         except ssl.SSLWantReadError:
             return parts, False, False
         except ssl.SSLError:
