@@ -21,9 +21,11 @@ def is_loopback(address: str) -> bool:
 
 
 def ip_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The address, in brackets or not, or None when text is none."""
+    """The address, IPv6 in brackets or not, or None when text is none."""
     try:
-        return ipaddress.ip_address(text.removeprefix("[").removesuffix("]") if text[:1] == "[" else text)
+        if text[:1] == "[" and text[-1:] == "]":
+            return ipaddress.IPv6Address(text[1:-1])
+        return ipaddress.ip_address(text)
     except ValueError:
         return None
 
@@ -55,7 +57,7 @@ def listen_problem(address: str) -> str:
     """Why a listener cannot have this address, or ""."""
     if address.startswith(UNIX):
         return "Unix sockets are not supported yet. Give an IP address, such as 127.0.0.1."
-    if address != "localhost" and ip_address(address) is None:
+    if address != "localhost" and (ip_address(address) is None or address[:1] == "["):
         return "This is not an IP address. Give one, such as 127.0.0.1, or localhost."
     return ""
 

@@ -8,22 +8,22 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from proxy.config.model import Application
-from proxy.config.problems import Problems, choices
+from proxy.config.problems import Problems, choices, shown
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _QUOTABLE = re.compile(r'[ !#-\[\]-~]*')
 
 
 def check_application(path: str, application: Application, signing: Sequence[str], problems: Problems) -> None:
-    """signing: names of the routes that sign with the application's key."""
+    """signing: profiles of the routes that sign with the application's key."""
     _one_of(path, application, ("client_id", "client_id_file", "client_id_env"), problems)
     _one_of(path, application, ("client_secret_file", "client_secret_env"), problems)
     at_most_one(path, application, ("key_password_file", "key_password_env"), problems)
     check_variables(path, application, problems)
     check_quotable(f"{path}.client_id", application.client_id, problems)
     if signing and application.key_file is None:
-        problems.add(f"{path}.key_file", f"The key is missing, and route {signing[0]} signs with it. Name the file "
-                                         "that holds the QSealC's private key.", "routes")
+        problems.add(f"{path}.key_file", f"The key is missing, and a route to {shown(signing[0])} signs with it. Name "
+                                         "the file that holds the QSealC's private key.", "routes")
 
 
 def check_quotable(path: str, value: str | None, problems: Problems) -> None:

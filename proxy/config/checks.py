@@ -8,7 +8,7 @@ from itertools import combinations
 from proxy.config.address import ip_address, is_loopback, listen_problem, split_egress, split_host_port
 from proxy.config.application_checks import at_most_one, check_application, check_variables
 from proxy.config.model import MAIN, Config, EgressProxy
-from proxy.config.problems import Problems
+from proxy.config.problems import Problems, below
 from proxy.config.route_checks import check_routes
 
 _USERNAME = re.compile(r"[!-9;-~]+")
@@ -32,14 +32,15 @@ def _check_applications(config: Config, problems: Problems) -> None:
     for name, application in config.applications.items():
         signing = [route.profile for route in config.routes
                    if route.signature == "sign" and (route.application or only) == name]
-        check_application(f"applications.{name}", application, signing, problems)
+        check_application(below("applications", name), application, signing, problems)
 
 
 def _check_listeners(config: Config, problems: Problems) -> None:
     if MAIN in config.listeners:
         problems.add(f"listeners.{MAIN}", f"The name {MAIN} is taken by address and port. Give this another name.")
-    places = {f"listeners.{name}.": (listener.address, listener.port) for name, listener in config.listeners.items()}
-    places = {"": (config.address, config.port), **places}
+    places = {"": (config.address, config.port)}
+    for name, listener in config.listeners.items():
+        places[f"{below('listeners', name)}."] = (listener.address, listener.port)
     for place, (address, _) in places.items():
         _check_address(f"{place}address", address, problems)
         if not (is_loopback(address) or config.client_token_file or config.unsafe_listen or listen_problem(address)):

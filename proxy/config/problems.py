@@ -33,13 +33,17 @@ class Problems:
             self.found.append((path, sentence))
 
     def _is_bad(self, path: str) -> bool:
-        return any(path == bad or path.startswith((f"{bad}.", f"{bad}[")) for bad in self._bad)
+        return any(bad in ("", path) or path.startswith((f"{bad}.", f"{bad}[")) for bad in self._bad)
 
 
 def below(path: str, key: str) -> str:
-    """The place of a key; one that is not a plain word is shown quoted, shortened, escaped."""
-    word = key if _PLAIN.fullmatch(key) else ascii(key[:64])
-    return f"{path}.{word}" if path else word
+    """The place of a key."""
+    return f"{path}.{shown(key)}" if path else shown(key)
+
+
+def shown(word: str) -> str:
+    """A word of the operator's; one that is not plain is quoted, shortened, escaped."""
+    return word if _PLAIN.fullmatch(word) else ascii(word[:64])
 
 
 def choices(words: Iterable[str]) -> str:
@@ -57,7 +61,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     names = list(known)
     close = closest(word, names)
     if close is not None:
-        return f"Did you mean {close}?"
+        return f"Did you mean {shown(close)}?"
     if len(names) > _FEW:
         return "Remove it, or look it up in docs/configuration.md."
-    return f"Write {choices(names)}." if names else "Remove it."
+    return f"Write {choices(map(shown, names))}." if names else "Remove it."

@@ -108,16 +108,14 @@ class Reader:
             return self._named(get_args(kind)[1], value, path)
         return self._leaf(hint, value, path)
 
-    def _items(self, hint: Any, value: object, path: str) -> object:
+    def _items(self, hint: Any, value: Any, path: str) -> object:
         """A single value stands for a list of one."""
         single = isinstance(value, str) or (is_struct(plain(hint)) and isinstance(value, Mapping))
-        if single:
-            items = [self._value(hint, value, path)]
-        elif isinstance(value, list | tuple):
-            items = [self._value(hint, item, f"{path}[{index}]") for index, item in enumerate(value)]
-        else:
+        if not single and not isinstance(value, list | tuple):
             self._problems.bad(path, "This is not a list. Write one item per line, each after a hyphen.")
             return _BAD
+        given = [value] if single else value
+        items = [self._value(hint, item, f"{path}[{index}]") for index, item in enumerate(given)]
         return tuple("" if item is _BAD else item for item in items)
 
     def _named(self, hint: Any, value: object, path: str) -> object:
@@ -135,7 +133,7 @@ class Reader:
     def _leaf(self, hint: Any, value: object, path: str) -> object:
         try:
             leaf = msgspec.convert(value, hint, strict=self._strict)
-        except (msgspec.ValidationError, OverflowError):
+        except (msgspec.ValidationError, OverflowError, UnicodeError):
             self._problems.bad(path, expectation(hint, value))
             return _BAD
         problem = _leaf_problem(leaf)

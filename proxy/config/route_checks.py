@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from proxy.config.address import is_host
 from proxy.config.application_checks import check_quotable
 from proxy.config.model import Config, Route
-from proxy.config.problems import Problems, did_you_mean
+from proxy.config.problems import Problems, did_you_mean, shown
 from proxy.config.routes import parse_upstream, refuse_path, route_names, upstream_of
 from proxy.core.profiles import PROFILES, Profile
 from proxy.core.routing import Rule
@@ -79,7 +79,7 @@ def _check_references(path: str, route: Route, config: Config, problems: Problem
 def _check_application(path: str, route: Route, config: Config, problems: Problems) -> None:
     names = list(config.applications)
     if route.application is None and len(names) > 1:
-        problems.add(path, f"There are several applications. Write {names[0]} or another one's name here.")
+        problems.add(path, f"There are several applications. Write {shown(names[0])} or another one's name here.")
     if route.application is not None and names and route.application not in names:
         problems.add(path, f"There is no such application. {did_you_mean(route.application, names)}", "applications")
 
@@ -90,7 +90,7 @@ def _check_skip(path: str, route: Route, profile: Profile, problems: Problems) -
         return
     place, needs = f"{path}.signature", (f"{path}.profile", f"{path}.upstream", f"{path}.host")
     if not profile.skip_signature:
-        problems.add(place, f"Profile {route.profile} takes no unsigned requests. Write sign, or use the sandbox's "
+        problems.add(place, f"Profile {profile.name} takes no unsigned requests. Write sign, or use the sandbox's "
                             "profile.", *needs)
         return
     try:
