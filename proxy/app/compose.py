@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from proxy.config.address import is_loopback, split_host_port
+from proxy.config.address import is_loopback, split_egress
 from proxy.config.model import Application, Config
 from proxy.config.routes import ResolvedRoute, resolve
 from proxy.core.routing import RouteTable
 from proxy.core.secret import Secret
 from proxy.errors import ConfigInvalid, KeyUnusable
-from proxy.keys.credentials import CredentialSettings, CredentialSource, read_secret
-from proxy.keys.files import FileSettings, FileSource
+from proxy.keys.credentials import CredentialSource, read_secret
+from proxy.keys.files import FileSource
 from proxy.keys.keyring import Keyring
 from proxy.serve.gate import Gate, own_names
 from proxy.serve.route import Route
@@ -34,18 +34,10 @@ def keyrings(config: Config, environ: Mapping[str, str]) -> dict[str, Keyring]:
 
 
 def _keyring(name: str, application: Application, routes: list[ResolvedRoute], environ: Mapping[str, str]) -> Keyring:
-    credentials = CredentialSource(CredentialSettings(
-        client_id=application.client_id, client_id_file=application.client_id_file,
-        client_id_env=application.client_id_env, client_secret_file=application.client_secret_file,
-        client_secret_env=application.client_secret_env, allow_group_read=application.allow_group_read), environ)
-    source = None
-    if application.key_file is not None:
-        source = FileSource(FileSettings(
-            key_file=application.key_file, certificate_file=application.certificate_file,
-            key_password_file=application.key_password_file, key_password_env=application.key_password_env,
-            allow_group_read=application.allow_group_read), environ)
+    source = FileSource(application.key, environ) if application.key is not None else None
     demanded = {route.profile.key_spki_sha256 for route in routes if route.signs and not route.upstream.is_loopback}
-    return Keyring(name, credentials, source, required_spki_sha256=next((d for d in demanded if d), None))
+    return Keyring(name, CredentialSource(application.credentials, environ), source,
+                   required_spki_sha256=next((spki for spki in demanded if spki), None))
 
 
 def load_keys(rings: Mapping[str, Keyring]) -> None:
@@ -96,13 +88,12 @@ def egress(config: Config, environ: Mapping[str, str]) -> Egress | None:
     settings = config.egress_proxy
     if settings is None:
         return None
-    found = split_host_port(settings.url.removeprefix("http://").rstrip("/"))
-    assert found is not None, "checked when the configuration was loaded"
+    host, port = split_egress(settings.url)
     password = Secret(b"")
     if settings.password_file is not None or settings.password_env is not None:
         password = read_secret(file=settings.password_file, env=settings.password_env, what="egress proxy password",
                                allow_group_read=False, environ=environ).secret
-    return Egress(found[0], found[1] or 3128, settings.username or "", password)
+    return Egress(host, port, settings.username or "", password)
 
 
 def client_token(config: Config) -> Secret | None:

@@ -24,7 +24,7 @@ def harden() -> None:
 
 
 def settle() -> None:
-    """What was made at start stays, so the collector need not look at it again; what start no longer needs goes back."""
+    """What was made at start stays, so the collector skips it; what start no longer needs goes back."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from proxy.core.secret import Secret
 from proxy.errors import KeyUnusable
 from proxy.keys.credentials import header_value, read_secret
-from proxy.keys.files import FileSettings, FileSource
+from proxy.keys.files import FileSource
 
 if TYPE_CHECKING:
     from proxy.config.model import Application
@@ -47,9 +47,5 @@ def client_secret(application: Application) -> Secret:
 
 def key(application: Application, now: datetime) -> LoadedKey | None:
     """The checked key, or None when the application has none.  Raises KeyUnusable."""
-    if application.key_file is None:
-        return None
-    return FileSource(FileSettings(
-        key_file=application.key_file, certificate_file=application.certificate_file,
-        key_password_file=application.key_password_file, key_password_env=application.key_password_env,
-        allow_group_read=application.allow_group_read)).load(now)
+    settings = application.key
+    return FileSource(settings, environ()).load(now) if settings is not None else None
