@@ -19,6 +19,7 @@ from proxy.emulator import Authority, Emulator, Pair
 from proxy.emulator.authority import write_private
 from proxy.emulator.options import CLIENT_ID
 from proxy.emulator.records import Bell
+from proxy.keys.keyring import Keyring
 from proxy.wire.limits import Limits, Timeouts
 from tests.e2e.line import Answer, Line, connected, within
 
@@ -117,16 +118,20 @@ class Proxy:
     def __init__(self, config: Config, lines: Lines) -> None:
         self.config = config
         self.lines = lines
-        rings = compose.keyrings(config, os.environ)
-        compose.load_keys(rings)
-        self.running = Running(config, rings, os.environ)
 
     async def __aenter__(self) -> Self:
+        self.running = Running(self.config, await asyncio.to_thread(self._keys), os.environ)
         await self.running.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.running.close()
+
+    def _keys(self) -> dict[str, Keyring]:
+        """The command reads them before it has a loop."""
+        rings = compose.keyrings(self.config, os.environ)
+        compose.load_keys(rings)
+        return rings
 
     def port(self, listener: str = "main") -> int:
         return next(port for name, _, port in self.running.listeners if name == listener)
