@@ -1,0 +1,81 @@
+"""Two promises that every asynchronous test checks by itself: the loop is never blocked, and no task is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import sys
+from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from blockbuster import BlockBuster
+from pytest_asyncio import is_async_test
+
+import proxy
+
+PACKAGE = str(Path(proxy.__file__).parent) + "/"
+TESTS = str(Path(__file__).parent) + "/"
+
+# Where the proxy may block although a loop is running: (end of the file's path, functions).  Every row says why.
+MAY_BLOCK: tuple[tuple[str, set[str]], ...] = (
+    ("proxy/emulator/server.py", {"_context", "stop"}),  # writes its certificates before it listens, removes them at the end
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Ask for no_task_left before any other fixture, so that it looks after all others are torn down."""
+    for item in items:
+        if is_async_test(item):
+            item.fixturenames.insert(0, "no_task_left")
+
+
+async def left_behind(patience: float) -> set[asyncio.Task[object]]:
+    """Tasks that still run after that many seconds, but for the caller's."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    return (await asyncio.wait(tasks, timeout=patience))[1] if tasks else set()
+
+
+@pytest.fixture
+async def no_task_left() -> AsyncIterator[None]:
+    yield
+    left = await left_behind(patience=2)  # some may be on their way out
+    assert not left, f"tasks left behind: {[task.get_coro() for task in left]}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """Watches the body of every asynchronous test.  Fixtures are left alone: start-up may read files."""
+    if not is_async_test(pyfuncitem):
+        return (yield)
+    with blocking_calls_raise():
+        return (yield)
+
+
+@contextmanager
+def blocking_calls_raise() -> Iterator[None]:
+    """Within, the proxy may not block the thread that runs the loop: BlockingError."""
+    detector = BlockBuster(["proxy"])
+    for function in detector.functions.values():
+        harmless = function.can_block_predicate
+        function.can_block_predicate = lambda *args, _harmless=harmless, **kwargs: (
+            _harmless(*args, **kwargs) or called_by_a_test())
+        for path, names in MAY_BLOCK:
+            function.can_block_in(path, names)
+    detector.activate()
+    try:
+        yield
+    finally:
+        detector.deactivate()
+
+
+def called_by_a_test() -> bool:
+    """Whether the proxy's outermost frame is a plain function that a test called: then it is the test that blocks."""
+    frame, outermost = sys._getframe(), None
+    while frame:
+        if frame.f_code.co_filename.startswith(PACKAGE):
+            outermost = frame
+        frame = frame.f_back
+    return (outermost is not None and not outermost.f_code.co_flags & (inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR)
+            and outermost.f_back is not None and outermost.f_back.f_code.co_filename.startswith(TESTS))
