@@ -20,7 +20,8 @@ TESTS = str(Path(__file__).parent) + "/"
 
 # Where the proxy may block although a loop is running: (end of the file's path, functions).  Every row says why.
 MAY_BLOCK: tuple[tuple[str, set[str]], ...] = (
-    ("proxy/emulator/server.py", {"_context", "stop"}),  # writes its certificates before it listens, removes them at the end
+    # The emulator writes its certificates before it listens, and removes them at the end.
+    ("proxy/emulator/server.py", {"_context", "stop"}),
 )
 
 
@@ -77,5 +78,7 @@ def called_by_a_test() -> bool:
         if frame.f_code.co_filename.startswith(PACKAGE):
             outermost = frame
         frame = frame.f_back
-    return (outermost is not None and not outermost.f_code.co_flags & (inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR)
-            and outermost.f_back is not None and outermost.f_back.f_code.co_filename.startswith(TESTS))
+    if outermost is None or outermost.f_back is None:
+        return False
+    awaited = outermost.f_code.co_flags & (inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR)
+    return not awaited and outermost.f_back.f_code.co_filename.startswith(TESTS)
