@@ -156,11 +156,11 @@ class Connection(asyncio.Protocol):
     def _request_complete(self) -> None:
         request, refusal = self._request, self._refusal
         assert request is not None
+        self._account(len(request.body) + self._reader.held)
         self.state = State.BUSY
         self.deadline = _NEVER
         self.requests += 1
         self._sent = self._chunked = False
-        self._account(len(request.body) + self._reader.held)
         if refusal is not None:
             self.answer(self.server.application.refuse(self, request, refusal))
             return
