@@ -195,7 +195,7 @@ class Call:
             return
         self._over = True
         ruling = self._ruling()
-        total = perf_counter() - self._started
+        total = perf_counter() - self._started if self._started else 0.0     # refused before it began
         self._ticket = None             # a ticket knows its call: no cycle is left for the collector
         ours = error is not None
         status = self._status(error)

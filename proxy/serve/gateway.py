@@ -64,16 +64,20 @@ class Gateway:
         path = path_of(target)
         route = self._routes[connection.listener].find(path)
         route.access.check(request.method, path)
-        if self.in_flight >= self.limits.in_flight:
-            raise Refused("overloaded", "too many requests in hand")
+        self._require_room(self.in_flight)
         if route.strip:
             request.target = _stripped(target, route.strip)
         connection.call = Call(self, connection, request, route)
+
+    def _require_room(self, others: int) -> None:
+        if others >= self.limits.in_flight:
+            raise Refused("overloaded", "too many requests in hand")
 
     def handle(self, connection: Connection, request: Request) -> None:
         call: Call = connection.call
         self.in_flight += 1
         try:
+            self._require_room(self.in_flight - 1)      # again: others became whole while this one's body came
             draft = prepare(request, call.route.rules)
             replaced = call.route.rules.headers.replaced(request.fields) if request.fields else ()
             if replaced:
