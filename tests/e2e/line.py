@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import struct
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -139,6 +141,13 @@ async def connected(port: int, address: str = "127.0.0.1", *, limit: int = 1 << 
         writer.transport.abort()
         with suppress(OSError):
             await writer.wait_closed()
+
+
+def reset(line: Line) -> None:
+    """Leaves with a reset, so that the other side learns of it at once."""
+    sock = line.writer.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    line.writer.transport.abort()
 
 
 def request(method: str, target: str, *fields: str, body: bytes = b"", host: str = "localhost",

@@ -80,7 +80,9 @@ async def test_a_readable_bad_request_is_refused_and_the_connection_goes_on(bank
             assert answer.problem == (status, code, "no")
         assert bank.received.total == 0
         assert (await line.ask(get("/echo"))).status == 200
-    assert (proxy.lines.records[0].code, proxy.lines.records[0].sent) == (code, "no")
+    record = proxy.lines.records[0]
+    assert (record.code, record.sent, record.outcome, record.attempts) == (code, "no", "refused", 0)
+    assert record.timings.total == 0.0      # it never began
     assert await proxy.metric("signing_proxy_rejected_total", reason=code) == 1
 
 

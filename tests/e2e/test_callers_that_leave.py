@@ -2,17 +2,8 @@
 
 from __future__ import annotations
 
-import socket
-import struct
-
-from tests.e2e.line import eventually, get, post
+from tests.e2e.line import eventually, get, post, reset
 from tests.e2e.peers import silent_peer
-
-
-def reset(line) -> None:
-    sock = line.writer.get_extra_info("socket")
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    line.writer.transport.abort()
 
 
 async def test_gone_before_the_request_is_whole_nothing_is_sent(bank, proxy):

@@ -28,7 +28,8 @@ async def test_another_hosts_name_is_misdirected(bank, proxy, listener, host):
 
 
 @pytest.mark.parametrize("listener", PORTS)
-@pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "127.0.0.1", "[::1]", "localhost:{port}", "127.0.0.1:{port}"])
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "127.0.0.1", "[::1]", "localhost:{port}",
+                                  "127.0.0.1:{port}"])
 async def test_its_own_names_are_welcome(proxy, listener, host):
     answer = await proxy.ask(anything(listener, host=host.format(port=proxy.port(listener))), listener=listener)
     assert answer.status == 200
