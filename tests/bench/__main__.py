@@ -16,7 +16,7 @@ from pathlib import Path
 import cryptography
 from cryptography.hazmat.backends.openssl import backend
 
-from . import load, material, prepare, profiling, report, rounds
+from . import capture, load, material, prepare, profiling, report, rounds
 from .peers import nginx
 from .peers.base import NotMeasured, World
 from .processes import Cpus, free_port
@@ -45,19 +45,20 @@ def _measure(world: World, plan: Plan, stack: ExitStack, json_file: Path | None)
     samples, facts = Samples(), _facts(world, plan)
     print("\n".join(f"{name}: {value}" for name, value in facts.items()), flush=True)
     peers = prepare.present(samples)
-    instances = prepare.judged_instances(world, plan, peers, samples, stack)
+    with capture.listening(world.upstream_port, world.material) as captured:
+        instances = prepare.judged_instances(world, plan, peers, captured, samples, stack)
+        prepare.memory(instances, "after start", samples)
+        prepare.start_times(world, plan, [instance.peer for instance in instances], samples)
     verified = ", ".join(dict.fromkeys(instance.name for instance in instances if instance.peer.signs)) or "nobody"
     _tell(f"signatures verified: {verified}")
     try:
         prepare.upstream(world, stack)
-        prepare.memory(instances, "after start", samples)
         load.require()
         rounds.run(world, plan, instances, samples, _tell)
         time.sleep(2)
         prepare.memory(instances, "after load", samples)
     except NotMeasured as reason:
         samples.problem(f"the timed part was not run to its end: {reason}")
-    prepare.start_times(world, plan, [instance.peer for instance in instances], samples, _tell)
     return _report(report.tables(samples, plan), samples, facts, json_file)
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 
-from . import capture, verify
+from . import verify
 from .conversation import Call, answers, status_of
 from .material import Application
 from .peers import ALL, OURS, nginx
@@ -25,19 +24,19 @@ def present(samples: Samples) -> list[Peer]:
     return [peer for peer in ALL if not peer.missing()]
 
 
-def judged_instances(world: World, plan: Plan, peers: list[Peer], samples: Samples, stack: ExitStack) -> list[Instance]:
-    """Starts every peer with every key; a capture server stands where the upstream will be."""
+def judged_instances(world: World, plan: Plan, peers: list[Peer], captured: queue.Queue[bytes], samples: Samples,
+                     stack: ExitStack) -> list[Instance]:
+    """Starts every peer with every key.  captured: a capture server stands where the upstream will be."""
     accepted = []
-    with capture.listening(world.upstream_port, world.material) as captured:
-        for peer in peers:
-            for bits in plan.sizes if peer.signs else plan.sizes[:1]:
-                try:
-                    instance = start(world, peer, world.material.applications[bits])
-                    stack.callback(instance.child.stop)
-                    judge(instance, captured)
-                    accepted.append(instance)
-                except NotMeasured as reason:
-                    samples.problem(f"{peer.name} with RSA-{bits} is left out: {reason}")
+    for peer in peers:
+        for bits in plan.sizes if peer.signs else plan.sizes[:1]:
+            try:
+                instance = start(world, peer, world.material.applications[bits])
+                stack.callback(instance.child.stop)
+                judge(instance, captured)
+                accepted.append(instance)
+            except NotMeasured as reason:
+                samples.problem(f"{peer.name} with RSA-{bits} is left out: {reason}")
     return accepted
 
 
@@ -73,8 +72,8 @@ def memory(instances: list[Instance], moment: str, samples: Samples) -> None:
             samples.add(f"pss {moment}", instance.name, "", reading.pss)
 
 
-def start_times(world: World, plan: Plan, peers: list[Peer], samples: Samples, tell: Callable[[str], None]) -> None:
-    """From spawn to the first 200, peers taking turns."""
+def start_times(world: World, plan: Plan, peers: list[Peer], samples: Samples) -> None:
+    """From spawn to the first 200, peers taking turns, while nothing else runs."""
     application = world.material.applications[plan.sizes[0]]
     starters = [peer for peer in _STARTS_OF if peer in peers]
     for _ in range(plan.starts):
@@ -83,7 +82,6 @@ def start_times(world: World, plan: Plan, peers: list[Peer], samples: Samples, t
                 samples.add("start", peer.name, "", _first_answer(world, peer, application))
             except NotMeasured as reason:
                 samples.problem(f"the start of {peer.name} was not measured: {reason}")
-    tell(f"{plan.starts} starts each of {', '.join(peer.name for peer in starters) or 'nobody'}")
 
 
 def _first_answer(world: World, peer: Peer, application: Application) -> float:
