@@ -35,7 +35,8 @@ demo: $(DEV_STAMP)  ## a walk-through that ends by itself
 bench: $(DEV_STAMP)  ## CPU, latency, memory, start-up; beside nginx + Lua and mitmproxy where installed
 	@.venv/bin/python -m tests.bench
 
-docs: $(DEV_STAMP)  ## write the table in docs/errors.md anew
+docs: $(DEV_STAMP)  ## write anew what the documents take from the code
+	@.venv/bin/python -m proxy.config.reference
 	@.venv/bin/python -m tests.errors_table
 
 image:  ## build the container image with docker
