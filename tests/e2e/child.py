@@ -69,6 +69,10 @@ class Child:
     async def ended(self) -> int:
         return await asyncio.wait_for(self.process.wait(), 30)
 
+    async def finished(self) -> None:
+        """Once it has ended: `logged` is complete."""
+        await asyncio.wait_for(asyncio.shield(self._reading), 30)
+
     @property
     def port(self) -> int:
         return self.listeners["main"]

@@ -82,8 +82,12 @@ class Line:
         self._seen = bytearray()
 
     async def send(self, raw: bytes) -> None:
-        self.writer.write(raw)
-        await within(self.writer.drain())
+        """Raises Cut when the connection has ended."""
+        try:
+            self.writer.write(raw)
+            await within(self.writer.drain())
+        except (OSError, RuntimeError) as error:        # uvloop's word for a transport that is closed
+            raise Cut(b"") from error
 
     async def ask(self, raw: bytes, *, bodiless: bool = False) -> Answer:
         await self.send(raw)

@@ -1,0 +1,126 @@
+"""SIGHUP brings in a new key while calls go on; a key that does not fit changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+
+import pytest
+
+from proxy.emulator import Authority, Emulator, Pair
+from tests.e2e.line import connected, get, post, request
+from tests.e2e.standing import Party
+
+
+@pytest.fixture
+def mine(files, tmp_path) -> Party:
+    """The shop's files, to be changed."""
+    directory = tmp_path / "own"
+    shutil.copytree(files.shop.key.parent, directory)
+    return Party(files.shop.client_id, files.shop.secret, files.shop.pair, directory / "seal.key",
+                 directory / "seal.crt", directory / "secret")
+
+
+@pytest.fixture(scope="session")
+def successor() -> Pair:
+    return Authority().seal()
+
+
+async def status(child) -> dict:
+    async with connected(child.listeners["admin"]) as line:
+        return (await line.ask(request("GET", "/status"))).json["applications"]["shop"]
+
+
+def both_count(bank: Emulator, new: Pair) -> None:
+    """The bank takes either key from now on: the old one under the id, the new one under a second id is no help, so
+    it judges by whichever fits."""
+    judge, current = bank.verifier.judge, bank.applications
+
+    def either(head, body):
+        verdict = judge(head, body)
+        if not verdict.accepted:
+            old = current[bank.options.client_id]
+            bank.register(new.certificate_pem)
+            verdict = judge(head, body)
+            current[bank.options.client_id] = old
+        return verdict
+
+    bank.verifier.judge = either
+
+
+async def test_a_new_key_pair_under_load_fails_no_request(bank, start_child, mine, successor):
+    child = await start_child(bank, applications={"shop": mine.application()})
+    before = await status(child)
+    both_count(bank, successor)
+    stop = asyncio.Event()
+
+    async def caller() -> int:
+        count = 0
+        async with connected(child.port) as line:
+            while not stop.is_set():
+                assert (await line.ask(post("/echo"))).status == 200
+                count += 1
+        return count
+
+    callers = [asyncio.create_task(caller()) for _ in range(4)]
+    await bank.until(lambda: bank.executions.total > 20)
+    await asyncio.to_thread(successor.write, mine.key.parent, "seal.key", "seal.crt")
+    child.signal(signal.SIGHUP)
+    await child.told(message="application shop: reloaded, revision 2")
+    bank.verifier = bank._desk.verifier
+    bank.register(successor.certificate_pem)
+    at = bank.executions.total
+    await bank.until(lambda: bank.executions.total > at + 20)
+    stop.set()
+    assert sum(await asyncio.gather(*callers)) == bank.executions.total
+    after = await status(child)
+    assert after["revision"] == 2
+    assert after["key"]["spki_sha256"] != before["key"]["spki_sha256"]
+    assert after["reloads"] == {"ok": 1, "failed": 0}
+    async with connected(child.port) as line:
+        assert (await line.ask(get("/echo"))).status == 200
+    assert bank.received[-1].verdict.signature_checked
+
+
+@pytest.mark.parametrize("spoil", ["mismatch", "garbage", "gone", "permissions", "secret"])
+async def test_what_does_not_fit_keeps_the_old(bank, start_child, mine, successor, spoil):
+    child = await start_child(bank, applications={"shop": mine.application()})
+    before = await status(child)
+    code = await asyncio.to_thread(_spoil, spoil, mine, successor)
+    child.signal(signal.SIGHUP)
+    await child.told(message="application shop: reload failed, the old key stays", level="error")
+    after = await status(child)
+    assert after["last_error"]["code"] == code
+    assert (after["revision"], after["key"], after["reloads"]["failed"]) == (1, before["key"], 1)
+    async with connected(child.port) as line, connected(child.listeners["admin"]) as admin:
+        assert (await line.ask(post("/echo"))).status == 200
+        assert (await admin.ask(request("GET", "/readyz"))).status == 200
+    assert bank.received[-1].verdict.signature_checked
+
+
+def _spoil(how: str, mine: Party, successor: Pair) -> str:
+    """-> the code that the reload has to fail with."""
+    if how == "mismatch":
+        mine.certificate.write_bytes(successor.certificate_pem)
+        return "key_pair_mismatch"
+    if how == "garbage":
+        mine.key.write_bytes(b"not a key")
+        return "key_format"
+    if how == "gone":
+        mine.key.unlink()
+        return "key_unreadable"
+    if how == "permissions":
+        mine.key.chmod(0o644)
+        return "key_permissions"
+    mine.secret_file.write_bytes(b"\n")
+    return "secret_missing"
+
+
+async def test_new_files_are_found_without_a_signal(bank, start_child, mine, successor):
+    child = await start_child(bank, applications={"shop": mine.application()}, timed_reload=0.05)
+    bank.register(successor.certificate_pem)
+    await asyncio.to_thread(successor.write, mine.key.parent, "seal.key", "seal.crt")
+    await child.told(message="keyring shop: reloaded, revision 2")
+    async with connected(child.port) as line:
+        assert (await line.ask(get("/echo"))).status == 200
