@@ -9,6 +9,7 @@ import pytest
 import uvloop
 
 from proxy.emulator import Authority
+from tests.wire.bank import Bank, pool_to
 
 
 def pytest_asyncio_loop_factories(config, item):
@@ -33,3 +34,15 @@ def client_context(authority):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(cadata=authority.pem.decode())
     return context
+
+
+@pytest.fixture
+async def bank(server_context):
+    async with Bank.open(server_context) as bank:
+        yield bank
+
+
+@pytest.fixture
+async def pool(bank, client_context):
+    async with pool_to(bank.origin, client_context) as pool:
+        yield pool

@@ -4,22 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.wire.bank import OK, Bank, Call, pool_to
+from tests.wire.bank import OK, Call, pool_to
 from tests.wire.corpus_answers import MALFORMED
 
 UNSAFE = (b"POST", b"PUT", b"PATCH", b"DELETE")
-
-
-@pytest.fixture
-async def bank(server_context):
-    async with Bank.open(server_context) as bank:
-        yield bank
-
-
-@pytest.fixture
-async def pool(bank, client_context):
-    async with pool_to(bank.origin, client_context) as pool:
-        yield pool
 
 
 async def ask(pool, line, method=b"GET", raw=OK, **how):
