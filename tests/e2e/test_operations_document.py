@@ -1,0 +1,91 @@
+"""docs/operations.md is true: its tables and the program say the same, name by name."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from proxy.errors import PROBLEMS
+from proxy.serve.logline import FIELDS
+from proxy.wire.limits import Limits, Timeouts
+from tests.e2e.line import get, post
+
+TEXT = (Path(__file__).parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
+
+
+def table(title: str, first: str) -> list[list[str]]:
+    """The rows of the table with this heading and this first column."""
+    section = TEXT.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+    after = section.partition(f"| {first} |")[2]
+    rows = []
+    for line in after.split("\n")[2:]:
+        if not line.startswith("|"):
+            break
+        rows.append([cell.strip() for cell in line.strip("|").split("|")])
+    assert rows
+    return rows
+
+
+def names(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+async def eventful(bank, proxy) -> None:
+    """Makes every metric have a sample."""
+    await proxy.ask(get("/personal/v5/accounts"))
+    await proxy.ask(get("/a//b"))
+    bank.faults.add("too_many")
+    await proxy.ask(get("/echo"))
+    bank.faults.add("close_after")
+    await proxy.ask(post("/echo"))
+    await proxy.ask(get("/echo"))
+    await proxy.running.reload()
+
+
+async def test_the_table_of_metrics_is_what_a_scrape_gives(bank, proxy):
+    await eventful(bank, proxy)
+    live = {}
+    for family in text_string_to_metric_families((await proxy.admin("/metrics")).body.decode()):
+        name = family.name + ("_total" if family.type == "counter" else "")
+        labels = {label for sample in family.samples for label in sample.labels} - {"le"}
+        assert family.samples, name
+        if name.endswith("_created"):       # the library's own, one beside each counter and histogram
+            continue
+        live[name] = (family.type, labels)
+    written = {names(name)[0]: (kind, set(names(labels)))
+               for name, kind, labels, _ in table("Metrics", "metric")}
+    assert written == live
+
+
+def test_the_table_of_fields_is_what_a_line_has():
+    assert [names(field)[0] for field, _ in table("Log lines", "field")] == list(FIELDS)
+
+
+async def test_the_table_of_paths_is_what_the_admin_port_answers(proxy):
+    written = [path for row in table("Admin port", "path") for path in names(row[0])]
+    listed = (await proxy.admin("/")).body.decode().split()
+    assert sorted(written) == sorted([*listed, "/"])
+
+
+def test_the_table_of_limits_names_every_one():
+    written = [name for row in table("Limits", "limit") for name in names(row[0])]
+    fields = [f"limits.{name}" for name in Limits.__struct_fields__]
+    fields += [f"timeouts.{name}" for name in Timeouts.__struct_fields__]
+    assert set(fields) - set(written) == {"timeouts.resolve"}       # no limit: how long an address is trusted
+    assert set(written) <= set(fields)
+
+
+@pytest.mark.parametrize("code", sorted({code for row in table("Limits", "limit") for code in names(row[1])
+                                         if "_" in code and "." not in code}))
+def test_the_codes_it_names_exist(code):
+    assert code in PROBLEMS
+
+
+def test_the_notes_it_names_are_those_the_core_writes():
+    row = next(row for row in table("Log lines", "field") if names(row[0]) == ["notes"])
+    core = "".join(path.read_text(encoding="utf-8") for path in (Path(__file__).parents[2] / "proxy").rglob("*.py"))
+    for note in names(row[1]):
+        assert f'"{note.partition(":")[0]}' in core
