@@ -7,6 +7,7 @@ every 50 ms; at most 10,000 wait, beyond that they are dropped and counted.  A S
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import re
 import sys
@@ -65,8 +66,15 @@ def _add(fields: dict[str, object], exchange: Exchange, names: tuple[str, ...]) 
 
 def as_text(fields: dict[str, object]) -> str:
     """key=value, quoted where needed, so that a person and a grep can read it."""
-    return " ".join([f"{key}={value if _PLAIN(text := str(value)) else msgspec.json.encode(text).decode()}"
+    return " ".join([f"{key}={value if _PLAIN(text := str(value)) else _quoted(text)}"
                      for key, value in fields.items()])
+
+
+def _quoted(text: str) -> str:
+    """As a JSON string; nothing in it is a command to a terminal, such as 0x9b, or a line break to a reader."""
+    if text.isprintable():
+        return msgspec.json.encode(text).decode()
+    return json.dumps(text).replace("\x7f", "\\u007f")
 
 
 class LogLines:
@@ -135,7 +143,7 @@ class LogLines:
             self._hand_over()
             if self._writing is not None:
                 await asyncio.wait([self._writing])
-        self._thread.shutdown()
+        self._thread.shutdown(wait=False)       # it has nothing left to do
 
 
 def timestamp(when: float) -> str:
