@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import pytest
 
 from tests.e2e.line import get, post, request
@@ -31,6 +34,15 @@ async def test_not_ready_without_a_usable_key(proxy):
     assert (answer.status, answer.body) == (503, b"application shop: no key is loaded\n")
     assert (await proxy.admin("/livez")).status == 200
     assert (await proxy.ask(post("/echo"))).problem == (503, "key_unavailable", "no")
+
+
+async def test_not_ready_once_the_certificate_has_expired(proxy):
+    identity = proxy.running.rings["shop"].current
+    facts = replace(identity.key.certificate, not_after=datetime(2020, 1, 1, tzinfo=UTC))
+    proxy.running.rings["shop"].current = replace(identity, key=replace(identity.key, certificate=facts))
+    answer = await proxy.admin("/readyz")
+    assert (answer.status, answer.body) == (503, b"application shop: the certificate has expired\n")
+    assert (await proxy.admin("/status")).json["applications"]["shop"]["ready"] is False
 
 
 async def test_the_index_lists_the_pages(proxy):
