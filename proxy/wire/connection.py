@@ -45,7 +45,7 @@ class Connection(asyncio.Protocol):
     and port on this connection.
     """
 
-    __slots__ = ("_buffered", "_chunked", "_eof", "_full", "_keep", "_out", "_paused", "_reader", "_refusal",
+    __slots__ = ("_buffered", "_chunked", "_due", "_eof", "_full", "_keep", "_out", "_paused", "_reader", "_refusal",
                  "_request", "_sent", "call", "deadline", "listener", "local", "peer", "requests", "server", "state",
                  "transport")
 
@@ -67,6 +67,7 @@ class Connection(asyncio.Protocol):
         self._paused = False    # we stopped reading from the caller
         self._full = False      # the caller stopped reading from us
         self._eof = False
+        self._due = False       # _next() is scheduled
 
     @property
     def idle(self) -> bool:
@@ -92,8 +93,10 @@ class Connection(asyncio.Protocol):
             self.server.application.gone(self)
 
     def eof_received(self) -> bool:
+        """A half-close: what was asked before it is answered, then the connection ends."""
         self._eof = True
-        return self.state is State.BUSY     # a half-close after the request: answer, then close
+        waiting = self.state is State.READING and self._reader.pending and (self._due or self._full)
+        return waiting or self.state is State.BUSY
 
     def pause_writing(self) -> None:
         self._full = True
@@ -117,8 +120,11 @@ class Connection(asyncio.Protocol):
             self._advance()
         elif self.state in (State.BUSY, State.READING):
             self._reader.feed(data)         # hold this segment, take no more
-            self._account(self._buffered + len(data))
             self._pause_reading()
+            try:
+                self._account(self._buffered + len(data))
+            except Refused as error:
+                self._refuse(error)
 
     # --- reading
 
@@ -280,16 +286,25 @@ class Connection(asyncio.Protocol):
         if self._full:
             return
         if self._reader.pending:            # on a fresh stack: a burst of pipelined requests must not recurse
+            self._due = True
             asyncio.get_running_loop().call_soon(self._next)
         else:
             self._resume_reading()
 
     def _next(self) -> None:
+        self._due = False
         if self.state is State.READING and not self._full:
             self.deadline = self.server.now() + self.server.timeouts.read
             self._advance()
-            if self.state is State.READING:
-                self._resume_reading()
+            self._read_on()
+
+    def _read_on(self) -> None:
+        if self.state is not State.READING or self._full:
+            return
+        if self._eof and not self._due:     # the rest is no whole request, and never will be
+            self.transport.close()
+        else:
+            self._resume_reading()
 
     def _pause_reading(self) -> None:
         if not self._paused:
