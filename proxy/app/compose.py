@@ -108,11 +108,11 @@ class _PoolWatch:
     """Counts a pool's connections."""
 
     def __init__(self, telemetry: Telemetry, upstream: str) -> None:
-        self._counters = {event: telemetry.connections.labels(upstream, event)
-                          for event in ("opened", "reused", "retried", "connect_failed")}
+        self._count = telemetry.connections.add
+        self._labels = {event: (upstream, event) for event in ("opened", "reused", "retried", "connect_failed")}
 
     def connection(self, event: str) -> None:
-        self._counters[event].inc()
+        self._count(self._labels[event])
 
 
 def pools(config: Config, context: ssl.SSLContext, proxy: Egress | None, telemetry: Telemetry,

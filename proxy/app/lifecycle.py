@@ -181,7 +181,7 @@ class Running:
                           outcome.error.sentence)
 
     def _outcome(self, name: str) -> Callable[[ReloadOutcome], None]:
-        return lambda outcome: self.telemetry.reloads.labels(name, "ok" if outcome.ok else "failed").inc()
+        return lambda outcome: self.telemetry.reloads.add((name, "ok" if outcome.ok else "failed"))
 
     def _watch_died(self, error: BaseException) -> None:
         log.critical("the watch over key files died (%s); the proxy stops rather than miss a new key",

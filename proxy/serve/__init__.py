@@ -8,6 +8,7 @@
     problems    our own error answers
     rulings     what a bank's refusal says
     telemetry   Exchange -> metrics
+    counts      counters and histograms as plain numbers
     logline     Exchange -> one log line
     clock       dates
     admin       health, metrics, status: the application of the admin port

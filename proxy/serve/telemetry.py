@@ -6,13 +6,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from time import time
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from proxy.core.exchange import Exchange
 from proxy.core.routing import METHODS
 from proxy.serve.clock import parse_imf_fixdate
+from proxy.serve.counts import Counts, Distributions
 from proxy.serve.rulings import Ruling
 
 _SECONDS = (.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60)
@@ -27,54 +28,49 @@ Reading = tuple[str, str, tuple[str, ...], Callable[[], Iterable[tuple[tuple[str
 """Name, help, label names, and a function that gives (label values, value) pairs at scrape time."""
 
 
-class _Requests:
-    """The children of one route, method, status class and refuser: looked up once, then cached."""
+class _Route:
+    """Where the calls of one route are added up: looked up once, then kept."""
 
-    __slots__ = ("count", "received", "sent", "signing", "total", "upstream")
+    __slots__ = ("received", "sent", "signing", "total", "upstream")
 
-    def __init__(self, telemetry: Telemetry, route: str, method: str, status: str, refused_by: str) -> None:
-        self.count = telemetry.requests.labels(route, method, status, refused_by)
-        self.total = telemetry.durations.labels(route)
-        self.signing = telemetry.signing.labels(route)
-        self.upstream = telemetry.upstream.labels(route)
-        self.received = telemetry.request_bytes.labels(route)
-        self.sent = telemetry.response_bytes.labels(route)
+    def __init__(self, telemetry: Telemetry, route: str) -> None:
+        self.total = telemetry.durations.of(route)
+        self.signing = telemetry.signing.of(route)
+        self.upstream = telemetry.upstream.of(route)
+        self.received = self.sent = 0
 
 
 class Telemetry:
     """Every metric of the program.  docs/operations.md is the table; a test compares the two."""
 
     def __init__(self) -> None:
-        registry = self.registry = CollectorRegistry()
+        self.registry = CollectorRegistry()
         prefix = "signing_proxy_"
-        self.requests = Counter(
+        self.requests = Counts(
             prefix + "requests", "Requests by who refused them: proxy, bank or none.",
-            ["route", "method", "status_class", "refused_by"], registry=registry)
-        self.durations = Histogram(
-            prefix + "request_duration_seconds", "From the complete request to the last byte of its answer.",
-            ["route"], buckets=_SECONDS, registry=registry)
-        self.signing = Histogram(
-            prefix + "signing_duration_seconds", "The key operation.", ["route"], buckets=_SIGNING, registry=registry)
-        self.upstream = Histogram(
-            prefix + "upstream_duration_seconds", "From sending to the head of the bank's answer.",
-            ["route"], buckets=_SECONDS, registry=registry)
-        self.request_bytes = Counter(prefix + "request_bytes", "Bytes of request bodies.", ["route"],
-                                     registry=registry)
-        self.response_bytes = Counter(prefix + "response_bytes", "Bytes of answer bodies.", ["route"],
-                                      registry=registry)
-        self.rejected = Counter(prefix + "rejected", "Requests the proxy refused or could not send, by code.",
-                                ["reason"], registry=registry)
-        self.uncertain = Counter(prefix + "uncertain", "Calls that the bank may have executed without our knowing.",
-                                 ["route"], registry=registry)
-        self.bank_failures = Counter(prefix + "bank_failures", "The bank's refusals by its own code.",
-                                     ["route", "code"], registry=registry)
-        self.connections = Counter(
+            ("route", "method", "status_class", "refused_by"))
+        self.durations = Distributions(
+            prefix + "request_duration_seconds", "From the complete request to the last byte of its answer.", "route",
+            _SECONDS)
+        self.signing = Distributions(prefix + "signing_duration_seconds", "The key operation.", "route", _SIGNING)
+        self.upstream = Distributions(
+            prefix + "upstream_duration_seconds", "From sending to the head of the bank's answer.", "route", _SECONDS)
+        self.request_bytes = Counts(prefix + "request_bytes", "Bytes of request bodies.", ("route",))
+        self.response_bytes = Counts(prefix + "response_bytes", "Bytes of answer bodies.", ("route",))
+        self.rejected = Counts(prefix + "rejected", "Requests the proxy refused or could not send, by code.",
+                               ("reason",))
+        self.uncertain = Counts(prefix + "uncertain", "Calls that the bank may have executed without our knowing.",
+                                ("route",))
+        self.bank_failures = Counts(prefix + "bank_failures", "The bank's refusals by its own code.",
+                                    ("route", "code"))
+        self.connections = Counts(
             prefix + "upstream_connections", "Connections to banks: opened, reused, retried, connect_failed.",
-            ["upstream", "event"], registry=registry)
-        self.reloads = Counter(prefix + "key_reloads", "Reloads of keys and credentials.", ["application", "outcome"],
-                               registry=registry)
-        self._children: dict[tuple[str, str, int, str], _Requests] = {}
+            ("upstream", "event"))
+        self.reloads = Counts(prefix + "key_reloads", "Reloads of keys and credentials.", ("application", "outcome"))
+        self._routes: dict[str, _Route] = {}
+        self._labels: dict[tuple[str, str, int, str], tuple[str, ...]] = {}
         self._heads: dict[str, dict[bytes, tuple[bytes, float]]] = {}
+        self.registry.register(_Tallies(self))
         self.read_at_scrape((
             ("clock_skew_seconds", "How far our clock was ahead of the bank's Date at its last answer.", ("upstream",),
              self._skews),
@@ -85,28 +81,37 @@ class Telemetry:
     def record(self, exchange: Exchange, ruling: Ruling | None) -> None:
         """Counts one call.  ruling: what the bank's refusal said, if it refused."""
         key = (exchange.route, exchange.method, exchange.status // 100, exchange.refused_by)
-        child = self._children.get(key)
-        if child is None:
-            child = self._child(key)
-        child.count.inc()
+        labels = self._labels.get(key)
+        if labels is None:
+            route, method, status, refused_by = key
+            labels = self._labels[key] = (route, method, f"{status}xx", refused_by or "none")
+        self.requests.add(labels)
+        of_route = self._routes.get(exchange.route)
+        if of_route is None:
+            of_route = self._routes[exchange.route] = _Route(self, exchange.route)
         timings = exchange.timings
-        child.total.observe(timings.total)
+        of_route.total.observe(timings.total)
         if exchange.attempts:
-            child.signing.observe(timings.sign)
-            child.upstream.observe(timings.upstream)
-            child.received.inc(exchange.request_bytes)
-            child.sent.inc(exchange.response_bytes)
+            of_route.signing.observe(timings.sign)
+            of_route.upstream.observe(timings.upstream)
+            of_route.received += exchange.request_bytes
+            of_route.sent += exchange.response_bytes
         if exchange.refused_by == "proxy":
-            self.rejected.labels(exchange.code).inc()
+            self.rejected.add((exchange.code,))
             if exchange.sent == "maybe":
-                self.uncertain.labels(exchange.route).inc()
+                self.uncertain.add((exchange.route,))
         elif ruling is not None:
-            self.bank_failures.labels(exchange.route, ruling.label).inc()
+            self.bank_failures.add((exchange.route, ruling.label))
 
-    def _child(self, key: tuple[str, str, int, str]) -> _Requests:
-        route, method, status, refused_by = key
-        child = self._children[key] = _Requests(self, route, method, f"{status}xx", refused_by or "none")
-        return child
+    def families(self) -> Iterator[Metric]:
+        """Everything that was added up, for a scrape."""
+        self.request_bytes.values = {(name,): route.received for name, route in self._routes.items()}
+        self.response_bytes.values = {(name,): route.sent for name, route in self._routes.items()}
+        for distributions in (self.durations, self.signing, self.upstream):
+            yield distributions.family()
+        for counts in (self.requests, self.request_bytes, self.response_bytes, self.rejected, self.uncertain,
+                       self.bank_failures, self.connections, self.reloads):
+            yield counts.family()
 
     def seen(self, upstream: str, name: bytes, value: bytes) -> None:
         """Keeps one of WATCHED_FIELDS as it came with the last answer; it is read when somebody scrapes."""
@@ -132,6 +137,16 @@ class Telemetry:
 
 def method_label(method: bytes) -> str:
     return _NAMES.get(method, "other")
+
+
+class _Tallies(Collector):
+    """Telemetry's own numbers."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._telemetry = telemetry
+
+    def collect(self) -> Iterable[Metric]:
+        return self._telemetry.families()
 
 
 class _Readings(Collector):

@@ -13,6 +13,7 @@ import ssl
 from typing import Any, cast
 
 _READ = 65536
+_NOBODY = asyncio.Protocol()
 
 
 class Tls(asyncio.Protocol, asyncio.Transport):
@@ -50,8 +51,10 @@ class Tls(asyncio.Protocol, asyncio.Transport):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._closing = True
+        # A protocol knows its transport: without this the pair, and its SSL object of 40 KB, waits for the collector.
+        protocol, self._protocol = self._protocol, _NOBODY
         if self._up:
-            self._protocol.connection_lost(exc)
+            protocol.connection_lost(exc)
         elif not self.ready.done():
             self.ready.set_exception(exc or ConnectionResetError("closed during the TLS handshake"))
 
