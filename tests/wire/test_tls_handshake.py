@@ -144,10 +144,12 @@ async def test_a_peer_that_does_not_speak_tls_gets_an_alert(server_context):
 
     async with listening(accept) as (address, port):
         reader, writer = await asyncio.open_connection(address, port)
-        writer.write(b"GET / HTTP/1.1\r\n\r\n")
-        assert (await reader.read())[:1] == b"\x15"
-        writer.close()
-        await writer.wait_closed()
+        writer.write(b"\x16\x03\x01\x00\x05hello")
+        try:
+            assert (await reader.read())[:1] == b"\x15"
+        finally:
+            writer.close()
+            await writer.wait_closed()
         with pytest.raises(ssl.SSLError):
             await tls.result().ready
 
