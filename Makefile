@@ -18,7 +18,7 @@ help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
 run: $(RUN_STAMP)  ## a signing proxy in front of an embedded stand-in for the bank
-	@.venv/bin/signing-proxy run --with-emulator
+	@.venv/bin/signing-proxy run --with-emulator || [ $$? -eq 130 ]  # Ctrl-C is how it ends
 
 test: $(DEV_STAMP)  ## all tests
 	@.venv/bin/python -m pytest $(PYTEST_FLAGS)
