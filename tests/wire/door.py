@@ -56,6 +56,9 @@ class App:
     def gone(self, connection) -> None:
         self._note("gone")
 
+    def half_closed(self, connection) -> None:
+        self._note("half_closed")
+
     def pause(self, connection) -> None:
         self._note("pause")
 

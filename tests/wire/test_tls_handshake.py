@@ -32,6 +32,12 @@ class Wire(asyncio.Transport):
     def is_closing(self) -> bool:
         return self.closed
 
+    def pause_reading(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
+
     def abort(self) -> None:
         self.closed = True
 
@@ -62,6 +68,23 @@ async def test_a_handshake_byte_by_byte(server_context, client_context):
         for piece in there.take():
             tls.data_received(bytes((piece,)))
     assert bank.received == b"hello"
+
+
+async def test_what_arrives_in_spite_of_a_pause_comes_after_it(server_context, client_context):
+    bank, caller = End(), End(first=b"hello")
+    bank_tls, tls = Tls(server_context, bank), Tls(client_context, caller, server_hostname="bank.test")
+    there, here = Wire(), Wire()
+    bank_tls.connection_made(there)
+    tls.connection_made(here)
+    while not bank.received:
+        bank_tls.data_received(here.take())
+        tls.data_received(there.take())
+    bank_tls.pause_reading()
+    tls.write(b" again")
+    bank_tls.data_received(here.take())
+    assert bank.received == b"hello"
+    bank_tls.resume_reading()
+    assert await bank.has(11) == b"hello again"
 
 
 async def test_bytes_that_were_read_ahead(server_context, client_context):
