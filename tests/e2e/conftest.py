@@ -15,7 +15,7 @@ import uvloop
 from proxy.emulator import Authority, Emulator, Options
 from proxy.emulator.options import CLIENT_ID
 from tests.e2e.child import Child
-from tests.e2e.standing import Files, Lines, Proxy, configuration
+from tests.e2e.standing import Bank, Files, Lines, Proxy, configuration
 
 # What these prove hangs on how a transport ends, and there the two loops differ.
 BOTH_LOOPS = ("test_cut_answers_are_not_ended", "test_nothing_is_executed_twice", "test_timeouts",
@@ -75,7 +75,7 @@ def start_bank(files: Files, stack: AsyncExitStack) -> Callable[..., Awaitable[E
     async def start(**options: object) -> Emulator:
         given = {"client_id": CLIENT_ID, "certificate": files.shop.pair.certificate_pem,
                  "directory": files.directory / "bank", **options}
-        return await stack.enter_async_context(Emulator(Options(**given)))
+        return await stack.enter_async_context(Bank(Options(**given)))
 
     return start
 

@@ -85,6 +85,13 @@ def configuration(bank: Emulator | str, files: Files, **changes: Any) -> Config:
     return Config(limits=limits, timeouts=timeouts, **given)
 
 
+class Bank(Emulator):
+    """One whose states come in time, or the test fails."""
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        await within(super().until(condition))
+
+
 class Lines:
     """Takes the place of the log's writer and keeps the records."""
 
