@@ -86,12 +86,12 @@ async def test_gone_in_the_middle_of_the_answer_the_bank_is_not_read_to_its_end(
     assert proxy.running.gateway.in_flight == 0
 
 
-async def test_a_half_close_after_the_request_still_gets_the_answer(bank, proxy):
+async def test_a_half_close_after_sending_still_gets_the_answer(bank, proxy):
     bank.faults.add("stall")
     async with proxy.connect() as line:
         await line.send(post("/echo"))
-        line.writer.write_eof()
         await bank.until(lambda: bank.faults.taken == 1)
+        line.writer.write_eof()
         bank.faults.release()
         assert (await line.answer()).status == 200
         assert await line.rest() == b""
