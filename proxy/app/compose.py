@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
+import logging
 import ssl
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -22,6 +24,8 @@ from proxy.serve.route import Route
 from proxy.serve.telemetry import Telemetry
 from proxy.wire.dial import Dialer, Egress, Origin, Resolver
 from proxy.wire.pool import Pool
+
+log = logging.getLogger(__name__)
 
 _CA_SUFFIXES = frozenset((".pem", ".crt", ".cer"))
 
@@ -96,12 +100,31 @@ def egress(config: Config, environ: Mapping[str, str]) -> Egress | None:
     return Egress(host, port, settings.username or "", password)
 
 
-def client_token(config: Config) -> Secret | None:
-    """Raises KeyUnusable when the file cannot be read."""
-    if config.client_token_file is None:
-        return None
-    return read_secret(file=config.client_token_file, env=None, what="client token", allow_group_read=False,
-                       environ={}).secret
+class ClientToken:
+    """The token callers must present, read again when keys are; an old one is worth nothing after that."""
+
+    def __init__(self, config: Config) -> None:
+        """Raises KeyUnusable when the file cannot be read."""
+        self._file = config.client_token_file
+        self.current = self._read() if self._file is not None else None
+
+    def _read(self) -> Secret:
+        return read_secret(file=self._file, env=None, what="client token", allow_group_read=False, environ={}).secret
+
+    async def reload(self) -> None:
+        """Keeps the old one, and says so, when the file cannot be read."""
+        if self._file is None:
+            return
+        try:
+            self.current = await asyncio.to_thread(self._read)
+        except KeyUnusable as error:
+            log.warning("client token: reload failed, the old one stays (%s): %s", error.code, error)
+
+    async def watch(self, interval: float) -> None:
+        """Reads it every `interval` seconds, for ever."""
+        while self._file is not None:
+            await asyncio.sleep(interval)
+            await self.reload()
 
 
 class _PoolWatch:
@@ -137,12 +160,12 @@ def routes(config: Config, rings: Mapping[str, Keyring], banks: Mapping[Origin, 
             for listener, _, _ in config.listeners_all()}
 
 
-def gate(config: Config, address: str, port: int, token: Secret | None) -> Gate:
+def gate(config: Config, address: str, port: int, token: ClientToken | None) -> Gate:
     """The gate of a listener bound to address and port."""
     loopback = is_loopback(address)
     names = own_names(numeric(address), port, loopback=loopback)
     extra = {name.lower().encode() for name in config.allowed_hosts}
-    return Gate(names | extra, token=token, any_literal=not loopback)
+    return Gate(names | extra, token=(lambda: token.current) if token is not None else None, any_literal=not loopback)
 
 
 def numeric(address: str) -> str:

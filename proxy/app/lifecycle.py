@@ -20,6 +20,7 @@ from typing import Any
 
 from proxy import __version__
 from proxy.app import compose, process, status
+from proxy.config.address import is_loopback
 from proxy.config.model import Config
 from proxy.errors import ProxyError
 from proxy.keys.keyring import Keyring, ReloadOutcome
@@ -36,6 +37,8 @@ log = logging.getLogger("proxy")
 
 _TICK = 0.25
 ADMIN = "admin"
+_FILES = 128
+"""Open files besides the connections of the listeners and the pools."""
 _ADMIN_LIMITS = Limits(body=1024, connections=64)
 
 
@@ -89,7 +92,7 @@ class Running:
         self.since = datetime.now(UTC)
         self._bound: list[tuple[str, int]] = []
         self.lines = LogLines(structured=config.structured_logs)
-        self._token = compose.client_token(config)
+        self._token = compose.ClientToken(config)
         self._signal: asyncio.Future[signal.Signals] = asyncio.get_running_loop().create_future()
         self._hurry = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -113,6 +116,9 @@ class Running:
         """Opens every listener.  Raises StartFailed."""
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(_unforeseen)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.add_signal_handler(number, self._on_signal, number)
+        self._open_files()
         for name, address, port in self.config.listeners_all():
             for bound_address, bound_port in await _listen(self.server, name, address, port):
                 self.listeners.append((name, bound_address, bound_port))
@@ -123,9 +129,8 @@ class Running:
         self.telemetry.read_at_scrape(status.readings(
             rings=self.rings, gateway=self.gateway, server=self.server, pools=self.pools,
             log_dropped=lambda: self.lines.dropped))
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            loop.add_signal_handler(number, self._on_signal, number)
         if self.config.timed_reload:
+            self._spawn(self._token.watch(self.config.timed_reload))
             for watch in self._watches:
                 watch.start(self.config.timed_reload)
         self._tick()
@@ -133,10 +138,18 @@ class Running:
         self.health.started = True
         self._announce()
 
+    def _open_files(self) -> None:
+        limits = self.config.limits
+        wanted = limits.connections + limits.upstream_connections * len(self.pools) + _FILES
+        allowed = process.open_files(wanted)
+        if allowed < wanted:
+            log.warning("only %d files may be open, but limits allow connections that need %d; raise the limit on open "
+                        "files or lower limits.connections", allowed, wanted)
+
     async def _start_admin(self) -> None:
         config = self.config
-        self._admin = Server(Admin(self._gates, self.telemetry.registry, self.health, self.report), _ADMIN_LIMITS,
-                             config.timeouts)
+        self._admin = Server(Admin(self._gates, self.telemetry.registry, self.health, self.report, local=is_loopback),
+                             _ADMIN_LIMITS, config.timeouts)
         for address, port in await _listen(self._admin, ADMIN, config.admin_address, config.admin_port):
             self.listeners.append((ADMIN, address, port))
             self._bound.append((address, port))
@@ -157,9 +170,9 @@ class Running:
                                     gateway=self.gateway, server=self.server, pools=self.pools)
 
     def _tick(self) -> None:
+        self._ticking = asyncio.get_running_loop().call_later(_TICK, self._tick)
         for pool in self.pools.values():
             pool.tick()
-        self._ticking = asyncio.get_running_loop().call_later(_TICK, self._tick)
 
     def _on_signal(self, received: signal.Signals) -> None:
         if received is signal.SIGHUP:
@@ -170,7 +183,8 @@ class Running:
             self._signal.set_result(received)
 
     async def reload(self) -> None:
-        """Reads keys and credentials again; whatever fails keeps what it had."""
+        """Reads keys, credentials and the client token again; whatever fails keeps what it had."""
+        await self._token.reload()
         for name, ring in self.rings.items():
             outcome = await ring.reload(datetime.now(UTC))
             self._outcome(name)(outcome)

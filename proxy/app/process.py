@@ -23,6 +23,17 @@ def harden() -> None:
             ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
+def open_files(wanted: int) -> int:
+    """Raises the soft limit on open files as far as the hard one allows; -> what it is then."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    target = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < target:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (target, hard))
+            soft = target
+    return wanted if soft == resource.RLIM_INFINITY else soft
+
+
 def settle() -> None:
     """What was made at start stays, so the collector skips it; what start no longer needs goes back."""
     gc.collect()

@@ -23,6 +23,10 @@ def is_form(content_type: bytes) -> bool:
     return content_type.partition(b";")[0].strip(b" \t").lower() == FORM
 
 
+_LARGEST_FORM = 65536
+"""Bytes up to which the rule is applied; token requests have hundreds, and a megabyte would hold up the event loop."""
+
+
 @dataclass(frozen=True, slots=True)
 class FormBody:
     """body: what to send.  digest_input: what to hash.  note: why the two differ or the rule could not be applied."""
@@ -37,8 +41,10 @@ def canonical_form(body: bytes) -> FormBody:
 
     Where no decoded name or value needs encoding, that string is itself a form body and is what is sent.  Otherwise
     the body stays as it is and only the digest is over the sorted, decoded string.  A body that is no form (a bad
-    escape, an empty field) is sent and hashed as it came.
+    escape, an empty field) or is larger than 64 KiB is sent and hashed as it came.
     """
+    if len(body) > _LARGEST_FORM:
+        return FormBody(body, body, "form_not_canonical")
     fields = []
     for pair in body.split(b"&") if body else ():
         name, equals, value = pair.partition(b"=")

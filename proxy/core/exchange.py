@@ -9,7 +9,9 @@ import msgspec
 
 Outcome = Literal["answered", "refused", "failed", "client_gone", "cut"]
 
-_SPECIFIC = re.compile(rb"(?=[^/]*[0-9@%])[^/]{4,}")
+_SPECIFIC = re.compile(rb"[0-9@%]")
+_LOGGED = 512
+"""Bytes of a path that are looked at for the log; a longer one ends in "…"."""
 
 
 class Timings(msgspec.Struct, frozen=True):
@@ -26,7 +28,7 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
     """One call from the complete request to its end.
 
     refused_by: "proxy" for our own error answers, "bank" for its 4xx and 5xx, "" otherwise.  code: our stable code or
-    the bank's.  sent: whether the bank may have received the request.  bank_date: the answer's Date header.
+    the bank's.  sent: whether the bank may have received the request.
     """
 
     request_id: str
@@ -59,4 +61,11 @@ def path_template(path: bytes) -> str:
     A segment counts as identifying when it has four or more bytes and a digit, "@" or "%" among them; versions such as
     "v5" stay.
     """
-    return _SPECIFIC.sub(b"*", path).decode("latin-1")
+    segments = [b"*" if len(segment) >= 4 and _SPECIFIC.search(segment) else segment
+                for segment in path[:_LOGGED].split(b"/")]
+    return b"/".join(segments).decode("latin-1") + ("…" if len(path) > _LOGGED else "")
+
+
+def path_in_full(path: bytes) -> str:
+    """The path as it came, cut where it is too long for a log line."""
+    return path[:_LOGGED].decode("latin-1") + ("…" if len(path) > _LOGGED else "")

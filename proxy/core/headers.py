@@ -15,8 +15,15 @@ HOP_BY_HOP = frozenset((
 FRAMING = frozenset((b"host", b"content-length", b"expect"))
 """Written again from parsed parts."""
 
-FORWARDING = frozenset((b"forwarded", b"x-real-ip", b"via"))
+FORWARDING = frozenset((b"forwarded", b"x-real-ip", b"true-client-ip", b"x-client-ip", b"via"))
 """What other proxies add (also every x-forwarded-*): the bank must not learn the inside of our network."""
+
+OVERRIDES = frozenset((
+    b"x-http-method-override", b"x-http-method", b"x-method-override", b"x-original-url", b"x-rewrite-url"))
+"""Headers by which some servers act on another method or path than the one that was judged and signed."""
+
+OURS = b"signing-proxy-"
+"""Nobody else's word on what this proxy did reaches anybody."""
 
 _ALWAYS = HOP_BY_HOP | FRAMING | FORWARDING
 _UNLISTABLE = FRAMING | {b"content-type", b"authorization", b"content-encoding"}
@@ -37,18 +44,19 @@ class HeaderRules:
     reserved: lower-case names the proxy writes itself.  reserved_prefixes: such as b"x-ibm-client-".
     """
 
-    __slots__ = ("_drop", "_prefixes", "_unlistable", "reserved")
+    __slots__ = ("_aliased", "_drop", "_prefixes", "_unlistable", "reserved")
 
     def __init__(self, reserved: frozenset[bytes], reserved_prefixes: tuple[bytes, ...]) -> None:
         self.reserved = reserved
-        self._prefixes = (*reserved_prefixes, b"x-forwarded-")
+        self._prefixes = (*reserved_prefixes, b"x-forwarded-", OURS)
         self._drop = _ALWAYS | reserved
+        self._aliased = self._drop | {b"content-type"}
         self._unlistable = _UNLISTABLE | reserved
 
     def clean(self, fields: Iterable[Field], options: frozenset[bytes]) -> list[Field]:
         """The fields that go on.  options: names listed in Connection.
 
-        Raises Refused("protected_header_in_connection") when one of them must reach the bank.
+        Raises Refused: protected_header_in_connection when one of them must reach the bank, override_not_allowed.
         """
         drop = self._drop
         if options:
@@ -59,6 +67,8 @@ class HeaderRules:
             name = field[0]
             if name in drop or name.startswith(prefixes):
                 continue
+            if name in OVERRIDES or ((b"_" in name or b"." in name) and canonical(name) in OVERRIDES):
+                raise Refused("override_not_allowed")
             if (b"_" in name or b"." in name) and self._is_alias(name):
                 continue
             kept.append(field)
@@ -72,13 +82,13 @@ class HeaderRules:
     def _listed(self, options: frozenset[bytes]) -> frozenset[bytes]:
         for option in options:
             name = canonical(option)
-            if name in self._unlistable or name.startswith(self._prefixes[:-1]):
+            if name in self._unlistable or name.startswith(self._prefixes[:-2]):
                 raise Refused("protected_header_in_connection")
         return options
 
     def _is_alias(self, name: bytes) -> bool:
         plain = canonical(name)
-        return plain in self._drop or plain.startswith(self._prefixes)
+        return plain in self._aliased or plain.startswith(self._prefixes)
 
 
 def answer_fields(fields: Iterable[Field], options: frozenset[bytes], *, keep_length: bool) -> bytes:
@@ -86,7 +96,8 @@ def answer_fields(fields: Iterable[Field], options: frozenset[bytes], *, keep_le
     skip = HOP_BY_HOP if keep_length else HOP_BY_HOP | {b"content-length"}
     if options:
         skip = skip | options
-    return b"".join([b"%b: %b\r\n" % (name, value) for lower, name, value in fields if lower not in skip])
+    return b"".join([b"%b: %b\r\n" % (name, value) for lower, name, value in fields
+                     if lower not in skip and not lower.startswith(OURS)])
 
 
 def redacted(name: bytes, value: bytes) -> str:

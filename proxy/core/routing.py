@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Generic, Protocol, TypeVar
 
-from proxy.core.target import has_encoded_slash
+from proxy.core.target import has_encoded_slash, other_reading
 from proxy.errors import Refused
 
 METHODS = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"))
@@ -30,6 +30,8 @@ class Rule:
             raise ValueError("an allow rule reads 'GET,POST /path/*' or '/path/**'")
         methods = match["methods"]
         self.methods = frozenset(m.upper().encode() for m in methods.split(",")) if methods else METHODS
+        if match["path"].count("**") > 1:
+            raise ValueError("an allow rule has at most one '**'")
         unknown = self.methods - METHODS
         if unknown:
             raise ValueError(f"{sorted(unknown)[0].decode()} is not a method that is signed")
@@ -83,11 +85,22 @@ class RouteTable(Generic[R]):
         self._routes = tuple((route.prefix, route.prefix.rstrip(b"/") + b"/", route) for route in ordered)
 
     def find(self, path: bytes) -> R:
-        """path: without query.  A prefix matches whole segments only.  Raises Refused("route_unknown")."""
+        """path: without query.  A prefix matches whole segments only.
+
+        Raises Refused: route_unknown; bad_target when an encoded spelling would slip past a longer prefix's rules.
+        """
+        found = self._find(path)
+        if found is None:
+            raise Refused("route_unknown")
+        if (b"%" in path or b";" in path) and self._find(other_reading(path)) is not found:
+            raise Refused("bad_target", "an escape or ';' in the path hides the prefix of another route")
+        return found
+
+    def _find(self, path: bytes) -> R | None:
         for prefix, below, route in self._routes:
             if path.startswith(below) or path == prefix:
                 return route
-        raise Refused("route_unknown")
+        return None
 
     def __iter__(self) -> Iterator[R]:
         return (route for _, _, route in self._routes)

@@ -15,7 +15,9 @@ _PLAIN = re.compile(
     rb"(?:\?[A-Za-z0-9_~\-=:@,+./&]+)?")
 _ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _FORBIDDEN_ESCAPE = re.compile(rb"%(?:00|0a|0d|5c)", re.IGNORECASE)
-_DOT = re.compile(rb"%2e", re.IGNORECASE)
+_DOT = re.compile(rb"%(?:25)*2e", re.IGNORECASE)
+_PARAMETERS = re.compile(rb";|%(?:25)*3b", re.IGNORECASE)
+_ANY_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 _SLASH = re.compile(rb"%2f", re.IGNORECASE)
 
 
@@ -55,8 +57,8 @@ def _refuse_path(path: bytes) -> None:
     if b"//" in path:
         raise Refused("bad_target", "a double slash ('//') in the path, which the bank refuses to verify")
     for segment in path.split(b"/"):
-        # "..;x" is a dot segment to servers that strip path parameters before they resolve it.
-        if _DOT.sub(b".", segment.partition(b";")[0]) in (b".", b".."):
+        # "..;x" and "%252e." are dot segments to servers that strip path parameters, or decode twice.
+        if _DOT.sub(b".", _PARAMETERS.split(segment, maxsplit=1)[0]) in (b".", b".."):
             raise Refused("bad_target", "a '.' or '..' path segment")
 
 
@@ -68,6 +70,12 @@ def path_of(target: bytes) -> bytes:
 def has_encoded_slash(path: bytes) -> bool:
     """Whether "%2f" could make the bank see other segments than an allow list did."""
     return b"%" in path and _SLASH.search(path) is not None
+
+
+def other_reading(path: bytes) -> bytes:
+    """The path as a server sees it that decodes escapes and strips path parameters before it looks at segments."""
+    decoded = _ANY_ESCAPE.sub(lambda match: bytes((int(match[1], 16),)), path)
+    return b"/".join([segment.partition(b";")[0] for segment in decoded.split(b"/")])
 
 
 def join_base(base: bytes, target: bytes) -> bytes:

@@ -1,7 +1,8 @@
 """Health, metrics and status: the application of the admin port.
 
 Served by the same strict wire as the proxy itself: one door, one gate, and 12 MiB and 140 ms less than a web framework
-for four GET paths (docs/architecture.md has the figures).  Nothing here can sign or send anything.
+for four GET paths (docs/architecture.md has the figures).  Nothing here can sign or send anything; where the port is
+opened beyond loopback, for probes and scrapes, /status stays for this machine.
 """
 
 from __future__ import annotations
@@ -44,8 +45,9 @@ class Admin:
     """Implements wire.application.Application for /metrics, /livez, /readyz, /healthz, /status and their aliases."""
 
     def __init__(self, gates: Mapping[str, Gate], registry: CollectorRegistry, health: Health,
-                 status: Callable[[], Report]) -> None:
-        """gates: by listener name."""
+                 status: Callable[[], Report], *, local: Callable[[str], bool]) -> None:
+        """gates: by listener name.  local: whether a caller's address is this machine."""
+        self._local = local
         self._gates = gates
         self._registry = registry
         self._health = health
@@ -65,7 +67,10 @@ class Admin:
         self._gates[connection.listener].check(request, connection.local)
         if request.method not in (b"GET", b"HEAD"):
             raise Refused("method_not_supported", "the admin port answers GET and HEAD")
-        if path_of(request.target) not in self._paths:
+        path = path_of(request.target)
+        if path == b"/status" and not self._local(connection.peer):
+            raise Refused("route_denied", "/status is shown to this machine only")
+        if path not in self._paths:
             raise Refused("route_unknown", "the admin port has " + ", ".join(sorted(self._listed())))
 
     def handle(self, connection: Connection, request: Request) -> None:
@@ -75,6 +80,9 @@ class Admin:
         return problem(error, "admin", "no")
 
     def gone(self, connection: Connection) -> None:
+        pass
+
+    def half_closed(self, connection: Connection) -> None:
         pass
 
     def pause(self, connection: Connection) -> None:

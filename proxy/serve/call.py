@@ -5,12 +5,12 @@ from __future__ import annotations
 from time import perf_counter
 from typing import Protocol
 
-from proxy.core.exchange import Exchange, Outcome, Timings, path_template
+from proxy.core.exchange import Exchange, Outcome, Timings, path_in_full, path_template
 from proxy.core.headers import answer_fields
 from proxy.core.message import CHUNKED, UNTIL_CLOSE, Request, Response
 from proxy.core.signing import Draft, Plan
 from proxy.core.target import path_of
-from proxy.errors import ProxyError, Sent, UpstreamFailed
+from proxy.errors import ProxyError, Refused, Sent, UpstreamFailed
 from proxy.serve.clock import Clock
 from proxy.serve.problems import problem
 from proxy.serve.route import Route
@@ -42,7 +42,7 @@ class Call:
     """Implements wire.pool.Call.  connection is None once the caller has gone."""
 
     __slots__ = ("_attempts", "_desk", "_draft", "_key", "_over", "_received", "_refusal", "_response",
-                 "_sealed_at", "_signing", "_started", "_ticket", "_upstream", "connection", "peer", "request",
+                 "_sealed_at", "_signing", "_size", "_started", "_ticket", "_upstream", "connection", "peer", "request",
                  "request_id", "route")
 
     def __init__(self, desk: Desk, connection: Connection, request: Request, route: Route) -> None:
@@ -58,13 +58,14 @@ class Call:
         self._refusal: bytearray | None = None
         self._key = ""
         self._over = False
-        self._attempts = self._received = 0
+        self._attempts = self._received = self._size = 0
         self._started = self._sealed_at = self._signing = self._upstream = 0.0
 
     def begin(self, draft: Draft) -> None:
         """The request is complete and prepared: find a connection, then seal."""
         self._started = perf_counter()
         self._draft = draft
+        self._size = len(self.request.body)
         deadline = self._desk.now() + self._desk.timeouts.deadline
         ticket = self.route.pool.submit(self, draft.method, deadline)
         if not self._over:              # the pool may have failed it at once
@@ -148,6 +149,7 @@ class Call:
             connection.abort()
             self._record("cut", sent=sent, error=failure)
         else:
+            self._response = None           # whatever of it was read, the caller gets our word instead
             connection.answer(problem(failure, self.request_id, sent))
             self._record(outcome, sent=sent, error=failure)
 
@@ -169,6 +171,13 @@ class Call:
             self._record("client_gone", sent="no")
         elif self._response is not None:
             self._abandon()
+        elif self._draft is not None:
+            self._draft.body = self.request.body = b""      # it is written, and never twice
+
+    def half_closed(self) -> None:
+        """The caller sends no more.  Most have given up and will call again: nothing is sent for them any more."""
+        if self._ticket is not None and self._ticket.cancel():
+            self.failed(Refused("caller_closed"), "no")
 
     def pause(self) -> None:
         if self._ticket is not None:
@@ -205,7 +214,7 @@ class Call:
             status=status, outcome=outcome, refused_by="proxy" if ours else "bank" if status >= 400 else "",
             code=error.code if error is not None else ruling.code if ruling is not None else "",
             detail=error.detail if error is not None else "", sent=sent,  # type: ignore[arg-type]
-            attempts=self._attempts, request_bytes=len(self.request.body), response_bytes=self._received,
+            attempts=self._attempts, request_bytes=self._size, response_bytes=self._received,
             key=self._key[:16], notes=self._draft.notes if self._draft is not None else (),
             traceparent=_text(self.request.first(b"traceparent")), bank_id=self._bank_id(),
             bank_message_id=ruling.message_id if ruling is not None else "",
@@ -225,7 +234,7 @@ class Call:
 
     def _path(self) -> str:
         path = path_of(self.request.target)
-        return path.decode("latin-1") if self._desk.full_paths else path_template(path)
+        return path_in_full(path) if self._desk.full_paths else path_template(path)
 
     def _bank_id(self) -> str:
         return _text(self._response.first(b"x-global-transaction-id")) if self._response is not None else ""

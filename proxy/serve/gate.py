@@ -6,7 +6,7 @@ visitor's browser: browsers name themselves by Origin and Sec-Fetch-Site, and DN
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from proxy.core.message import Request
 from proxy.core.secret import Secret
@@ -24,7 +24,7 @@ def own_names(address: str, port: int, *, loopback: bool) -> frozenset[bytes]:
 
 
 class Gate:
-    """One listener's rule.  token: what callers must present, or None.
+    """One listener's rule.  token: gives what callers must present, None for nothing; asked at each request.
 
     names: exact Host values, lower case.  any_literal: also accept the numeric address the connection came in on,
     which is how a kubelet or Prometheus addresses a pod.
@@ -32,7 +32,8 @@ class Gate:
 
     __slots__ = ("_any_literal", "_names", "_token")
 
-    def __init__(self, names: Iterable[bytes], *, token: Secret | None = None, any_literal: bool = False) -> None:
+    def __init__(self, names: Iterable[bytes], *, token: Callable[[], Secret | None] | None = None,
+                 any_literal: bool = False) -> None:
         self._names = frozenset(name.lower() for name in names)
         self._token = token
         self._any_literal = any_literal
@@ -51,8 +52,9 @@ class Gate:
                 raise Refused("browser_origin")
             if name == b"proxy-authorization":
                 credentials = value
-        if self._token is not None:
-            self._authenticate(self._token, credentials)
+        token = self._token() if self._token is not None else None
+        if token is not None:
+            self._authenticate(token, credentials)
 
     @staticmethod
     def _authenticate(token: Secret, credentials: bytes | None) -> None:

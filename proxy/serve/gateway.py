@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from proxy.core.exchange import Exchange, Timings, path_template
+from proxy.core.exchange import Exchange, Timings, path_in_full, path_template
 from proxy.core.message import Request, Response
 from proxy.core.routing import METHODS, RouteTable
 from proxy.core.signing import prepare
@@ -94,7 +94,7 @@ class Gateway:
         self._write(Exchange(
             request_id=request_id, client=connection.peer, listener=connection.listener, route="none", application="",
             method=method_label(request.method) if request is not None else "none",
-            path=path.decode("latin-1") if self.full_paths else path_template(path),
+            path=path_in_full(path) if self.full_paths else path_template(path),
             status=error.problem.status, outcome="refused", refused_by="proxy", code=error.code, detail=error.detail,
             request_bytes=len(request.body) if request is not None else 0, timings=Timings()), None)
         return problem(error, request_id, "no")
@@ -102,6 +102,10 @@ class Gateway:
     def gone(self, connection: Connection) -> None:
         if isinstance(connection.call, Call):
             connection.call.gone()
+
+    def half_closed(self, connection: Connection) -> None:
+        if isinstance(connection.call, Call):
+            connection.call.half_closed()
 
     def pause(self, connection: Connection) -> None:
         if isinstance(connection.call, Call):

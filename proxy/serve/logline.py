@@ -7,14 +7,17 @@ every 50 ms; at most 10,000 wait, beyond that they are dropped and counted.  A S
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
+import os
 import re
 import sys
+import threading
 import time
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
-from typing import IO
+from collections.abc import Callable
+from queue import SimpleQueue
 
 import msgspec
 
@@ -23,6 +26,7 @@ from proxy.errors import PROBLEMS
 
 _EVERY = 0.05
 _WAITING = 10_000
+_LAST_WORDS = 1.0
 
 FIELDS = ("time", "level", "event", "request_id", "client", "listener", "route", "application", "method", "path",
           "status", "outcome", "refused_by", "code", "detail", "hint", "sent", "attempts", "total_ms", "queue_ms",
@@ -78,31 +82,41 @@ def _quoted(text: str) -> str:
 
 
 class LogLines:
-    """The writer.  start() on the loop, close() when it ends; record() is cheap."""
+    """The writer.  Made on the loop; close() when it ends; record() is cheap.
 
-    def __init__(self, stream: IO[bytes] | None = None, *, structured: bool) -> None:
-        self._stream = stream or sys.stderr.buffer
+    The thread is a daemon: when nobody reads the log any more, the process ends all the same.
+    """
+
+    def __init__(self, write: Callable[[bytes], object] | None = None, *, structured: bool) -> None:
+        """write: takes whole lines and may block; by default standard error."""
+        self._write = write or _to_stderr
         self._structured = structured
         self._waiting: deque[tuple[float, Exchange] | bytes] = deque()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="log")
-        self._writing: asyncio.Future[None] | None = None
+        self._batches: SimpleQueue[deque[tuple[float, Exchange] | bytes] | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self._closed = False
         self.dropped = 0
 
     def record(self, exchange: Exchange) -> None:
-        if len(self._waiting) >= _WAITING:
-            self.dropped += 1
-            return
-        self._waiting.append((time.time(), exchange))
+        self._keep((time.time(), exchange))
         if self._timer is None:
             self._schedule()
 
     def message(self, line: str) -> None:
         """A line of the program's own; from any thread."""
-        self._waiting.append(line.encode("utf-8", "replace") + b"\n")
-        self._loop.call_soon_threadsafe(self._schedule)
+        self._keep(line.encode("utf-8", "replace") + b"\n")
+        with contextlib.suppress(RuntimeError):     # the loop has ended, and with it the log
+            self._loop.call_soon_threadsafe(self._schedule)
+
+    def _keep(self, line: tuple[float, Exchange] | bytes) -> None:
+        if len(self._waiting) >= _WAITING:
+            self.dropped += 1
+        else:
+            self._waiting.append(line)
 
     def _schedule(self) -> None:
         if self._timer is None and not self._closed:
@@ -110,20 +124,26 @@ class LogLines:
 
     def _hand_over(self) -> None:
         self._timer = None
-        if self._writing is not None and not self._writing.done():
+        if not self._waiting:
+            return
+        if not self._idle.is_set():
             self._schedule()
             return
-        lines, self._waiting = self._waiting, deque()
-        self._writing = self._loop.run_in_executor(self._thread, self._write, lines)
-        self._writing.add_done_callback(self._written)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="log", daemon=True)
+            self._thread.start()
+        batch, self._waiting = self._waiting, deque()
+        self._idle.clear()
+        self._batches.put(batch)
 
-    def _written(self, future: asyncio.Future[None]) -> None:
-        if not future.cancelled() and future.exception() is not None:
-            self.dropped += 1       # nobody is left to tell: the log itself cannot be written
-
-    def _write(self, lines: deque[tuple[float, Exchange] | bytes]) -> None:
-        self._stream.write(b"".join([line if isinstance(line, bytes) else self._line(*line) for line in lines]))
-        self._stream.flush()
+    def _work(self) -> None:
+        while (batch := self._batches.get()) is not None:
+            try:
+                self._write(b"".join([line if isinstance(line, bytes) else self._line(*line) for line in batch]))
+            except (OSError, ValueError):
+                self.dropped += len(batch)      # nobody is left to tell: the log itself cannot be written
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._idle.set)
 
     def _line(self, when: float, exchange: Exchange) -> bytes:
         fields = {"time": timestamp(when), **describe(exchange)}
@@ -132,18 +152,24 @@ class LogLines:
         return as_text(fields).encode() + b"\n"
 
     async def close(self) -> None:
-        """Writes what waits."""
+        """Writes what waits, for at most a second: a log that nobody reads does not keep the process."""
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._writing is not None:
-            await asyncio.wait([self._writing])
-        if self._waiting:
-            self._hand_over()
-            if self._writing is not None:
-                await asyncio.wait([self._writing])
-        self._thread.shutdown(wait=False)       # it has nothing left to do
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_WORDS):
+                await self._idle.wait()
+                self._hand_over()
+                await self._idle.wait()
+        self._batches.put(None)
+
+
+def _to_stderr(data: bytes) -> None:
+    """Past the interpreter's buffer, whose lock a blocked thread would hold while the interpreter ends."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(2, view):]
 
 
 def timestamp(when: float) -> str:

@@ -38,7 +38,7 @@ def read_ruling(body: bytes) -> Ruling:
         return Ruling(_gateway(match[1].decode("latin-1"))) if match else Ruling()
     try:
         answer = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):     # ValueError: not UTF-8
         return Ruling()
     if not isinstance(answer, dict):
         return Ruling()

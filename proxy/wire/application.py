@@ -34,6 +34,9 @@ class Application(Protocol):
     def gone(self, connection: Connection) -> None:
         """The caller went away while BUSY."""
 
+    def half_closed(self, connection: Connection) -> None:
+        """The caller will send no more while BUSY; it may still read, or it may have given up."""
+
     def pause(self, connection: Connection) -> None:
         """The caller takes no more bytes for now."""
 

@@ -56,6 +56,8 @@ class Channel(asyncio.Protocol):
 
     def release(self) -> None:
         """The reserved request was withdrawn before a byte of it was written."""
+        if self.phase is not Phase.RESERVED:
+            return
         self._ticket = None
         self.phase = Phase.IDLE
         self.pool.free(self)
@@ -137,7 +139,11 @@ class Channel(asyncio.Protocol):
         reusable = (clean and not reader.response.close and not self.transport.is_closing()
                     and not self.transport.get_write_buffer_size())
         ticket.done = True
-        ticket.sink.end()
+        try:
+            ticket.sink.end()
+        except Exception:
+            self.give_up()
+            raise
         if reusable:
             self.phase = Phase.IDLE
             self.deadline = _NEVER

@@ -17,6 +17,10 @@ _TRAILER = re.compile(_TOKEN + rb":[\t -~\x80-\xff]*")
 _FRAMING = frozenset((b"host", b"content-length", b"transfer-encoding", b"connection", b"expect"))
 
 _LINE = 1024
+_OVERHEAD = 16384
+"""Bytes of framing that are free; beyond them there may be no more framing than payload.
+
+Chunks of one byte would make the decoder work a thousand times harder than the body is worth."""
 _TRAILERS = 32
 _AT_SIZE, _IN_DATA, _AFTER_DATA, _IN_TRAILERS = range(4)
 
@@ -27,7 +31,7 @@ class Chunks:
     trailers: accept and drop a trailer section (answers), or refuse it (requests).  limit: largest payload in bytes.
     """
 
-    __slots__ = ("_allow_trailers", "_held", "_left", "_limit", "_room", "_state", "_trailers")
+    __slots__ = ("_allow_trailers", "_held", "_left", "_limit", "_overhead", "_room", "_state", "_trailers")
 
     def __init__(self, *, trailers: bool = False, limit: int | None = None) -> None:
         self._allow_trailers = trailers
@@ -36,6 +40,7 @@ class Chunks:
         self._state = _AT_SIZE
         self._held = b""
         self._trailers = 0
+        self._overhead = -_OVERHEAD
 
     def feed(self, data: bytes) -> tuple[bytes, bytes | None]:
         """-> payload, and the bytes after the message (None until it is complete).
@@ -50,6 +55,7 @@ class Chunks:
                 piece = data[position:position + self._left]
                 payload.append(piece)
                 position += len(piece)
+                self._overhead -= len(piece)
                 self._left -= len(piece)
                 if not self._left:
                     self._state = _AFTER_DATA
@@ -60,6 +66,9 @@ class Chunks:
                 break
             if data[end - 1:end] != b"\r" or end == position:
                 raise Refused("malformed_request", "a chunk line does not end with CR LF")
+            self._overhead += end + 1 - position
+            if self._overhead > 0:
+                raise Refused("malformed_request", "the chunks are so small that they are more framing than body")
             line, position = data[position:end - 1], end + 1
             if self._line(line):
                 return b"".join(payload), data[position:]

@@ -17,10 +17,11 @@ from contextlib import suppress
 from enum import Enum
 from typing import TYPE_CHECKING, Any, cast
 
-from proxy.core.message import Request
+from proxy.core.message import CHUNKED, Request
 from proxy.errors import Refused
 from proxy.wire.application import Answer
 from proxy.wire.reader import RequestReader, Step
+from proxy.wire.reply import Reply
 
 if TYPE_CHECKING:
     from proxy.wire.server import Server
@@ -45,9 +46,8 @@ class Connection(asyncio.Protocol):
     and port on this connection.
     """
 
-    __slots__ = ("_buffered", "_chunked", "_due", "_eof", "_full", "_keep", "_out", "_paused", "_reader", "_refusal",
-                 "_request", "_sent", "call", "deadline", "listener", "local", "peer", "requests", "server", "state",
-                 "transport")
+    __slots__ = ("_buffered", "_due", "_eof", "_full", "_last", "_paused", "_reader", "_refusal", "_reply", "_request",
+                 "call", "deadline", "listener", "local", "peer", "requests", "server", "state", "transport")
 
     def __init__(self, server: Server, listener: str) -> None:
         self.server = server
@@ -61,13 +61,13 @@ class Connection(asyncio.Protocol):
         self._reader = RequestReader(server.limits.head, server.limits.body)
         self._request: Request | None = None
         self._refusal: Refused | None = None
-        self._out: list[bytes] = []
+        self._reply = Reply()
         self._buffered = 0
-        self._keep = self._chunked = self._sent = False
         self._paused = False    # we stopped reading from the caller
         self._full = False      # the caller stopped reading from us
         self._eof = False
         self._due = False       # _next() is scheduled
+        self._last = False      # nothing after the request in hand is read
 
     @property
     def idle(self) -> bool:
@@ -87,14 +87,16 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         busy, self.state = self.state is State.BUSY, State.CLOSED
         self._reader.discard()
-        self._account(0)
         self.server.unregister(self)
         if busy:
             self.server.application.gone(self)
+        self._account(0)
 
     def eof_received(self) -> bool:
-        """A half-close: what was asked before it is answered, then the connection ends."""
+        """A half-close: what was sent to the bank before it is answered, then the connection ends."""
         self._eof = True
+        if self.state is State.BUSY:
+            self.server.application.half_closed(self)
         waiting = self.state is State.READING and self._reader.pending and (self._due or self._full)
         return waiting or self.state is State.BUSY
 
@@ -119,12 +121,22 @@ class Connection(asyncio.Protocol):
             self._reader.feed(data)
             self._advance()
         elif self.state in (State.BUSY, State.READING):
-            self._reader.feed(data)         # hold this segment, take no more
-            self._pause_reading()
-            try:
-                self._account(self._buffered + len(data))
-            except Refused as error:
-                self._refuse(error)
+            self._hold(data)
+
+    def _hold(self, data: bytes) -> None:
+        """Keeps this segment for after the answer in hand and takes no more.
+
+        Past the budget the connection ends with that answer: what follows a hole must never be read as a request.
+        """
+        self._pause_reading()
+        if self.server.buffered + len(data) <= self.server.limits.buffered:
+            self._reader.feed(data)
+            self._account(self._buffered + len(data))
+        elif self.state is State.BUSY:
+            self._last = True
+            self._reader.discard()
+        else:
+            self._refuse(Refused("overloaded", "limits.buffered is reached"))
 
     # --- reading
 
@@ -152,8 +164,8 @@ class Connection(asyncio.Protocol):
         try:
             self.server.application.admit(self, request)
         except Refused as error:
-            if request.expect and request.length:
-                raise
+            if request.length == CHUNKED or (request.expect and request.length):
+                raise           # its body is not worth decoding, or was not sent yet
             self._refusal = error
             return
         if request.expect and request.length and not self._reader.held:
@@ -166,7 +178,7 @@ class Connection(asyncio.Protocol):
         self.state = State.BUSY
         self.deadline = _NEVER
         self.requests += 1
-        self._sent = self._chunked = False
+        self._reply = Reply()
         if refusal is not None:
             self.answer(self.server.application.refuse(self, request, refusal))
             return
@@ -185,33 +197,28 @@ class Connection(asyncio.Protocol):
         """One answer's head.  unframed: the length is not known, so it is chunked, or ends by close for HTTP/1.0."""
         request = self._request
         assert request is not None
-        self._chunked = unframed and request.minor == 1
-        self._keep = not (request.close or self.server.draining or (unframed and request.minor == 0)
-                          or (self._eof and not self._reader.pending))
-        self._out.append(b"HTTP/1.1 %b\r\n%b%b%b\r\n" % (
-            line, fields, b"Transfer-Encoding: chunked\r\n" if self._chunked else b"",
-            b"" if self._keep else b"Connection: close\r\n"))
+        keep = not (request.close or self._last or self.server.draining or (unframed and request.minor == 0)
+                    or (self._eof and not self._reader.pending))
+        self._reply.head(line, fields, chunked=unframed and request.minor == 1, keep=keep)
 
     def body(self, data: bytes) -> None:
-        self._out.append(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+        self._reply.body(data)
 
     def flush(self) -> None:
-        out = self._out
-        if out and self.state is State.BUSY:
-            self._sent = True
-            self.transport.write(out[0] if len(out) == 1 else b"".join(out))
-        out.clear()
+        if self.state is State.BUSY:
+            data = self._reply.take()
+            if data:
+                self.transport.write(data)
 
     def finish(self) -> None:
         """The answer is complete."""
-        if self._chunked:
-            self._out.append(b"0\r\n\r\n")
+        self._reply.end()
         self.flush()
         if self.state is not State.BUSY:
             return
         self.call = self._request = None
         self._account(self._reader.held)
-        if not self._keep or (self._eof and not self._reader.pending):
+        if not self._reply.keep or self._last or (self._eof and not self._reader.pending):
             self._linger()
             return
         self.state = State.READING
@@ -222,16 +229,16 @@ class Connection(asyncio.Protocol):
         request = self._request
         if self.state is not State.BUSY or request is None:
             return
-        self._out.clear()
+        self._reply.drop()
         self.start(own.line, own.fields, unframed=False)
         if own.body and request.method != b"HEAD":
-            self._out.append(own.body)
+            self._reply.body(own.body)
         self.finish()
 
     @property
     def sent(self) -> bool:
         """Whether a byte of the answer in hand has been written."""
-        return self._sent
+        return self._reply.sent
 
     def abort(self) -> None:
         """Cuts the connection so that the caller cannot take what it has for a whole answer.

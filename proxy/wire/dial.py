@@ -44,7 +44,8 @@ class Egress:
     password: Secret = field(default_factory=lambda: Secret(b""))
 
     def request(self, origin: Origin) -> bytes:
-        authority = f"{origin.host}:{origin.port}".encode()
+        host = f"[{origin.host}]" if ":" in origin.host else origin.host
+        authority = f"{host}:{origin.port}".encode()
         credentials = b""
         if self.username:
             pair = b64encode(self.username.encode() + b":" + self.password.reveal())
@@ -99,19 +100,22 @@ class Dialer:
 
         Raises UpstreamFailed with sent "no".
         """
+        tls = Tls(self._context, protocol, server_hostname=origin.name)
         try:
             async with asyncio.timeout(within):
-                await self._open(origin, protocol)
+                await self._open(origin, tls, within)
         except TimeoutError as error:
+            if _succeeded(tls.ready):       # it came up in the same turn, and may already carry a request
+                return
+            self._resolver.forget(origin.host, origin.port)
             raise UpstreamFailed("upstream_connect_timeout", sent="no") from error
 
-    async def _open(self, origin: Origin, protocol: asyncio.Protocol) -> None:
-        tls = Tls(self._context, protocol, server_hostname=origin.name)
+    async def _open(self, origin: Origin, tls: Tls, within: float) -> None:
         if self._egress is None:
-            await self._connect(origin.host, origin.port, tls)
+            await self._connect(origin.host, origin.port, tls, within)
         else:
             tunnel = Tunnel(self._egress.request(origin), tls)
-            await self._connect(self._egress.host, self._egress.port, tunnel)
+            await self._connect(self._egress.host, self._egress.port, tunnel, within)
             await _or_abort(tunnel.open, tunnel)
         try:
             await _or_abort(tls.ready, tls)
@@ -120,16 +124,18 @@ class Dialer:
         except (ssl.SSLError, OSError) as error:
             raise UpstreamFailed("upstream_tls", "the TLS handshake failed", sent="no") from error
 
-    async def _connect(self, host: str, port: int, protocol: asyncio.Protocol) -> None:
-        addresses = await self._resolver.resolve(host, port)
+    async def _connect(self, host: str, port: int, protocol: asyncio.Protocol, within: float) -> None:
+        """Tries the addresses in order; all but the last get an equal share of the time, so that none is left out."""
+        addresses = (await self._resolver.resolve(host, port))[:_ADDRESSES]
         last: OSError | None = None
-        for family, address, _ in addresses[:_ADDRESSES]:
+        for number, (family, address, _) in enumerate(addresses, 1):
             if self._forbidden(address, port):
                 raise UpstreamFailed("self_connect", sent="no")
             try:
-                await _dial(family, address, port, protocol)
+                async with asyncio.timeout(within / len(addresses) if number < len(addresses) else None):
+                    await _dial(family, address, port, protocol)
                 return
-            except OSError as error:
+            except OSError as error:        # TimeoutError is one
                 last = error
         self._resolver.forget(host, port)
         raise UpstreamFailed("upstream_connect", sent="no") from last
@@ -152,8 +158,13 @@ async def _or_abort(future: asyncio.Future[None], transport: Tls | Tunnel) -> No
     try:
         await future
     except BaseException:
-        transport.abort()
+        if not _succeeded(future):
+            transport.abort()
         raise
+
+
+def _succeeded(future: asyncio.Future[None]) -> bool:
+    return future.done() and not future.cancelled() and future.exception() is None
 
 
 class Tunnel(asyncio.Protocol):

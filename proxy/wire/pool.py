@@ -75,15 +75,15 @@ class Ticket:
             return
         if isinstance(outcome, ProxyError):
             self._withdraw(outcome)
-        else:
+        elif not channel.transport.is_closing():    # else it would vanish: the channel's end finds another one
             channel.write(outcome)
 
     def _withdraw(self, error: ProxyError) -> None:
         channel, self.channel = self.channel, None
         self.done = True
-        if channel is not None:
-            channel.release()
-        self.sink.failed(error, "no")
+        if channel is not None:     # on a fresh stack: the next call in line may be withdrawn as well
+            asyncio.get_running_loop().call_soon(channel.release)
+        self.sink.failed(error, "maybe" if self.written else "no")
 
     def fail(self, code: str, detail: str = "") -> None:
         if not self.done:
@@ -228,6 +228,7 @@ class Pool:
             return
         channel.deadline = now + self.timeouts.upstream_idle
         self._idle.append(channel)
+        self._dial()
 
     def now_closing(self, channel: Channel) -> None:
         """No call may take it any more."""
@@ -246,6 +247,7 @@ class Pool:
             ticket.fail("upstream_closed")
             return
         ticket.fresh_only = True
+        ticket.queue_deadline = min(ticket.deadline, self.now() + self.timeouts.queue)
         if not reserved:
             self._watch.connection("retried")
         self._place(ticket)
@@ -261,7 +263,10 @@ class Pool:
             for ticket in late:
                 ticket.fail(ticket.last_failure.code, ticket.last_failure.detail)
         for channel in [c for c in self._live if c.deadline < now]:
-            channel.expired()
+            try:
+                channel.expired()
+            except Exception:       # noqa: BLE001 - a fault of one call must not keep the others from their deadlines
+                channel.transport.abort()
 
     @property
     def counts(self) -> tuple[int, int, int]:

@@ -59,10 +59,13 @@ class Server:
     def _tick(self) -> None:
         now = self.now()
         self._lag = max(self._lag, now - self._due)
-        for connection in [c for c in self.connections if c.deadline < now]:
-            connection.expired()
         self._due = now + _TICK
         self._timer = self._loop.call_at(self._due, self._tick)
+        for connection in [c for c in self.connections if c.deadline < now]:
+            try:
+                connection.expired()
+            except Exception:       # noqa: BLE001 - a fault of one must not keep the others from their deadlines
+                connection.transport.abort()
 
     def stop_accepting(self) -> None:
         for listener in self._listeners:

@@ -85,6 +85,9 @@ class Tls(asyncio.Protocol, asyncio.Transport):
             self._below.close()
             return False
         self._flush()
+        if self.ready.cancelled():      # whoever waited for it has gone
+            self._below.abort()
+            return False
         self._up = True
         if not self.ready.done():
             self.ready.set_result(None)

@@ -82,7 +82,7 @@ def test_timestamp():
 @pytest.mark.parametrize("structured", [True, False])
 async def test_lines_are_written_when_it_closes_at_the_latest(structured):
     stream = io.BytesIO()
-    lines = LogLines(stream, structured=structured)
+    lines = LogLines(stream.write, structured=structured)
     for number in range(3):
         lines.record(msgspec.structs.replace(FULL, request_id=f"id-{number}"))
     await lines.close()
@@ -97,7 +97,7 @@ async def test_a_log_that_takes_nothing_drops_and_counts_and_never_waits():
         def write(self, data):
             raise OSError("disk full")
 
-    lines = LogLines(Broken(), structured=True)
+    lines = LogLines(Broken().write, structured=True)
     for _ in range(10_001):
         lines.record(FULL)
     assert lines.dropped == 1
