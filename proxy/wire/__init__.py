@@ -5,6 +5,8 @@
     chunked      strict chunked framing, pure
     reader       bytes -> whole requests, pure
     answer       bytes -> an answer's events, pure
+    reply        an answer's bytes towards the caller, pure
+    flow         pausing once, ending with a reset
     tls          TLS over MemoryBIO on any byte transport
     application  what answers requests
     connection   one accepted connection

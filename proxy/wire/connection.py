@@ -11,15 +11,13 @@ into a deadline that Server enforces.
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
-from contextlib import suppress
 from enum import Enum
 from typing import TYPE_CHECKING, Any, cast
 
 from proxy.core.message import CHUNKED, Request
 from proxy.errors import Refused
 from proxy.wire.application import Answer
+from proxy.wire.flow import Tap, reset
 from proxy.wire.reader import RequestReader, Step
 from proxy.wire.reply import Reply
 
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
 _NEVER = float("inf")
 _LINGER = 1.0
 _GIVE_UP = 5.0
-_RESET = struct.pack("ii", 1, 0)    # SO_LINGER: on, zero seconds
 
 
 class State(Enum):
@@ -46,7 +43,7 @@ class Connection(asyncio.Protocol):
     and port on this connection.
     """
 
-    __slots__ = ("_buffered", "_due", "_eof", "_full", "_last", "_paused", "_reader", "_refusal", "_reply", "_request",
+    __slots__ = ("_buffered", "_due", "_eof", "_full", "_last", "_reader", "_refusal", "_reply", "_request", "_tap",
                  "call", "deadline", "listener", "local", "peer", "requests", "server", "state", "transport")
 
     def __init__(self, server: Server, listener: str) -> None:
@@ -63,7 +60,6 @@ class Connection(asyncio.Protocol):
         self._refusal: Refused | None = None
         self._reply = Reply()
         self._buffered = 0
-        self._paused = False    # we stopped reading from the caller
         self._full = False      # the caller stopped reading from us
         self._eof = False
         self._due = False       # _next() is scheduled
@@ -77,6 +73,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
+        self._tap = Tap(self.transport)
         peer, local = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
         self.peer = str(peer[0]) if isinstance(peer, tuple) else "local"
         self.local = local[:2] if isinstance(local, tuple) else None
@@ -128,7 +125,7 @@ class Connection(asyncio.Protocol):
 
         Past the budget the connection ends with that answer: what follows a hole must never be read as a request.
         """
-        self._pause_reading()
+        self._tap.pause()
         if self.server.buffered + len(data) <= self.server.limits.buffered:
             self._reader.feed(data)
             self._account(self._buffered + len(data))
@@ -241,15 +238,8 @@ class Connection(asyncio.Protocol):
         return self._reply.sent
 
     def abort(self) -> None:
-        """Cuts the connection so that the caller cannot take what it has for a whole answer.
-
-        With a reset: to a caller of HTTP/1.0, whose answer has no framing, an orderly end would say that it is whole.
-        """
-        sock = self.transport.get_extra_info("socket")
-        if sock is not None:
-            with suppress(OSError):
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        self.transport.abort()
+        """Cuts the connection so that the caller cannot take what it has for a whole answer."""
+        reset(self.transport)
 
     def close(self) -> None:
         self.transport.close()
@@ -283,7 +273,7 @@ class Connection(asyncio.Protocol):
         self.transport.write_eof()
         unsent = self.transport.get_write_buffer_size() > 0
         self.deadline = self.server.now() + (self.server.timeouts.client_write if unsent else _LINGER)
-        self._resume_reading()
+        self._tap.resume()
 
     # --- between two requests
 
@@ -296,7 +286,7 @@ class Connection(asyncio.Protocol):
             self._due = True
             asyncio.get_running_loop().call_soon(self._next)
         else:
-            self._resume_reading()
+            self._tap.resume()
 
     def _next(self) -> None:
         self._due = False
@@ -311,15 +301,4 @@ class Connection(asyncio.Protocol):
         if self._eof and not self._due:     # the rest is no whole request, and never will be
             self.transport.close()
         else:
-            self._resume_reading()
-
-    def _pause_reading(self) -> None:
-        if not self._paused:
-            self._paused = True
-            self.transport.pause_reading()
-
-    def _resume_reading(self) -> None:
-        if self._paused:
-            self._paused = False
-            if not self.transport.is_closing():
-                self.transport.resume_reading()
+            self._tap.resume()

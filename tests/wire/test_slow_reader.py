@@ -107,5 +107,5 @@ async def _over(door, sock):
 
 
 async def _stops_taking(connection) -> None:
-    while not connection._paused and connection.state.name != "LINGER":
+    while not connection._tap.paused and connection.state.name != "LINGER":
         await asyncio.sleep(0)

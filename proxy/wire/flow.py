@@ -1,0 +1,44 @@
+"""Small truths about byte transports that more than one connection needs: pausing once, and ending with a reset."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from contextlib import suppress
+
+_RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER on, for no time at all: close() sends RST."""
+
+
+class Tap:
+    """A transport's reading side; pausing twice or resuming a closed one is no error."""
+
+    __slots__ = ("_transport", "paused")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self.paused = False
+
+    def pause(self) -> None:
+        if not self.paused:
+            self.paused = True
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        if self.paused:
+            self.paused = False
+            if not self._transport.is_closing():
+                self._transport.resume_reading()
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """Cuts the connection so that its peer cannot take what it has for all there was.
+
+    With RST: where the end of the connection is the end of the message, an orderly end would say that it is whole.
+    """
+    sock = transport.get_extra_info("socket")
+    if sock is not None:
+        with suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+    transport.abort()
