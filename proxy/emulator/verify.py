@@ -133,11 +133,11 @@ class Verifier:
         return signature
 
     def _coverages(self, method: str, body: bytes) -> list[str]:
-        """POST, PUT, PATCH cover content always; DELETE when it has a body; the others have none to cover."""
+        """POST, PUT, PATCH cover content always; DELETE and OPTIONS with a body; the others have none to cover."""
         full, bare = " ".join(WITH_CONTENT), " ".join(WITHOUT_CONTENT)
         if method in CONTENT_METHODS:
             return [full, bare] if not body and self.policy.empty_body_may_omit else [full]
-        return [full] if method == "DELETE" and body else [bare]
+        return [full] if method in ("DELETE", "OPTIONS") and body else [bare]
 
     def _check_seal(self, head: Head, sent: Signature, derived: bytes, registered: Registered | None) -> None:
         if registered is None:
