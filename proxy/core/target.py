@@ -18,6 +18,7 @@ _FORBIDDEN_ESCAPE = re.compile(rb"%(?:00|0a|0d|5c)", re.IGNORECASE)
 _DOT = re.compile(rb"%(?:25)*2e", re.IGNORECASE)
 _PARAMETERS = re.compile(rb";|%(?:25)*3b", re.IGNORECASE)
 _ANY_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
+_ROUNDS = 4
 _SLASH = re.compile(rb"%2f", re.IGNORECASE)
 
 
@@ -73,9 +74,23 @@ def has_encoded_slash(path: bytes) -> bool:
 
 
 def other_reading(path: bytes) -> bytes:
-    """The path as a server sees it that decodes escapes and strips path parameters before it looks at segments."""
-    decoded = _ANY_ESCAPE.sub(lambda match: bytes((int(match[1], 16),)), path)
-    return b"/".join([segment.partition(b";")[0] for segment in decoded.split(b"/")])
+    """The path as the laxest server sees it: escapes decoded, however often they were made, parameters stripped, then
+    empty and dot segments resolved.  b"" when four rounds of decoding are not enough: nobody means that."""
+    for _ in range(_ROUNDS):
+        decoded = _ANY_ESCAPE.sub(lambda match: bytes((int(match[1], 16),)), path)
+        if decoded == path:
+            break
+        path = decoded
+    else:
+        return b""
+    resolved: list[bytes] = []
+    for segment in path.split(b"/"):
+        name = segment.partition(b";")[0]
+        if name == b"..":
+            del resolved[-1:]
+        elif name not in (b"", b"."):
+            resolved.append(name)
+    return b"/" + b"/".join(resolved)
 
 
 def join_base(base: bytes, target: bytes) -> bytes:

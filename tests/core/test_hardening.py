@@ -53,7 +53,10 @@ class TestPathsInTheLog:
 class TestRoutes:
     @pytest.mark.parametrize("path", [b"/%63orporate/pay", b"/corporate%2fpay", b"/corporate%2Fpay",
                                       b"/corporate;x/pay", b"/corporate;/pay", b"/corporate;x", b"/corporat%65",
-                                      b"/corporate%3bx/pay", b"/%63orporate;x%2fpay"])
+                                      b"/corporate%3bx/pay", b"/%63orporate;x%2fpay", b"/x/..%2fcorporate/pay",
+                                      b"/%2fcorporate/pay", b"/.%2fcorporate/pay", b"/x%2f../corporate",
+                                      b"/x;%2f..%2fcorporate/pay", b"/%2563orporate/pay", b"/corporate%252fpay",
+                                      b"/corporate%253bx/pay", b"/x/%25252525252541"])
     def test_no_spelling_hides_a_prefix(self, path):
         with pytest.raises(Refused) as refused:
             TABLE.find(path)
