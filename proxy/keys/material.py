@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
@@ -14,8 +16,7 @@ from proxy.keys.certificate import is_certificate
 from proxy.keys.keystore import looks_like_keystore, read_keystore
 from proxy.keys.unlock import Lock, is_pss
 
-# What lies between two dashed lines; possessive, so that a file of nothing but BEGIN lines costs linear time.
-_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----((?:[^-]++|-(?!----))*+)-----END \1-----")
+_BEGIN = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----")
 _ARMOUR = b"-----BEGIN "
 _CERTIFICATE_LABELS = (b"CERTIFICATE", b"X509 CERTIFICATE")
 _KEY_LABEL = b"PRIVATE KEY"
@@ -72,21 +73,39 @@ def _from_pem(data: bytes, lock: Lock) -> Material:
     """Every key and certificate block of the file (RFC 7468); what stands between the blocks is commentary."""
     keys: list[RSAPrivateKey] = []
     useless, encrypted = 0, False
-    for block in _BLOCK.finditer(data):
-        if not block.group(1).endswith(_KEY_LABEL):
+    for block in _blocks(data):
+        if not block.label.endswith(_KEY_LABEL):
             continue
-        key, locked = lock.open(load_pem_private_key, block.group(0) + b"\n")
+        key, locked = lock.open(load_pem_private_key, block.whole + b"\n")
         encrypted |= locked
-        if key is None or is_pss(_decoded(block.group(2))):
+        if key is None or is_pss(_decoded(block.body)):
             useless += 1
         else:
             keys.append(key)
     return Material(tuple(keys), useless, _pem_certificates(data, lock), encrypted)
 
 
+class _Block(NamedTuple):
+    label: bytes
+    body: bytes
+    whole: bytes
+
+
+def _blocks(data: bytes) -> Iterator[_Block]:
+    """Each BEGIN whose next dashed line is its own END; in linear time.
+
+    No regular expression over the whole block: possessive repeats, which this would need, are broken in Python 3.11.2,
+    the one of Debian 12.
+    """
+    for begin in _BEGIN.finditer(data):
+        end_line = b"-----END " + begin[1] + b"-----"
+        end = data.find(b"-----", begin.end())
+        if end >= 0 and data.startswith(end_line, end):
+            yield _Block(begin[1], data[begin.end():end], data[begin.start():end + len(end_line)])
+
+
 def _pem_certificates(data: bytes, lock: Lock) -> tuple[bytes, ...]:
-    labelled = (block for block in _BLOCK.finditer(data) if block.group(1) in _CERTIFICATE_LABELS)
-    found = tuple(_decoded(block.group(2)) for block in labelled)
+    found = tuple(_decoded(block.body) for block in _blocks(data) if block.label in _CERTIFICATE_LABELS)
     if not all(map(is_certificate, found)):
         lock.refuse("certificate_format", "holds a CERTIFICATE block that cannot be read")
     return found
