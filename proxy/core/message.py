@@ -17,15 +17,16 @@ class Request:
     """One request as it was received; the body is filled in once it is complete.
 
     target: origin-form, byte for byte.  authority: the Host field's value, or the authority of an absolute-form
-    target.  options: lower-case names listed in Connection.  length: as framed; CHUNKED, or bytes.
+    target.  scheme: of an absolute-form target, lower case; else b"".
+    options: lower-case names listed in Connection.  length: as framed; CHUNKED, or bytes.
     """
 
-    __slots__ = ("absolute", "authority", "body", "close", "expect", "fields", "length", "method", "minor", "options",
+    __slots__ = ("authority", "body", "close", "expect", "fields", "length", "method", "minor", "options", "scheme",
                  "target")
 
     def __init__(self, method: bytes, target: bytes, fields: list[Field], body: bytes = b"", *, authority: bytes = b"",
                  minor: int = 1, length: int = 0, options: frozenset[bytes] = frozenset(), close: bool = False,
-                 expect: bool = False, absolute: bool = False) -> None:
+                 expect: bool = False, scheme: bytes = b"") -> None:
         self.method = method
         self.target = target
         self.fields = fields
@@ -36,7 +37,7 @@ class Request:
         self.options = options
         self.close = close
         self.expect = expect
-        self.absolute = absolute
+        self.scheme = scheme
 
     def first(self, name: bytes) -> bytes | None:
         """Value of the first field with this lower-case name."""

@@ -39,16 +39,18 @@ class State(Enum):
 class Connection(asyncio.Protocol):
     """See the module's docstring.
 
-    call: whatever the application keeps with a request in hand.  peer: the caller's address.  local: our own address
-    and port on this connection.
+    call: whatever the application keeps with a request in hand.  inside: what the application gave it when the
+    connection lives inside another one, such as a tunnel; else None.  peer: the caller's address.  local: our own
+    address and port on this connection.
     """
 
     __slots__ = ("_buffered", "_due", "_eof", "_full", "_last", "_reader", "_refusal", "_reply", "_request", "_tap",
-                 "call", "deadline", "listener", "local", "peer", "requests", "server", "state", "transport")
+                 "call", "deadline", "inside", "listener", "local", "peer", "requests", "server", "state", "transport")
 
-    def __init__(self, server: Server, listener: str) -> None:
+    def __init__(self, server: Server, listener: str, inside: Any = None) -> None:
         self.server = server
         self.listener = listener
+        self.inside = inside
         self.call: Any = None
         self.state = State.READING
         self.deadline = _NEVER
@@ -231,6 +233,27 @@ class Connection(asyncio.Protocol):
         if own.body and request.method != b"HEAD":
             self._reply.body(own.body)
         self.finish()
+
+    def become(self, protocol: asyncio.Protocol) -> None:
+        """Answers the CONNECT in hand with 200 and hands the byte stream over, what was read ahead included.
+
+        protocol: is told connection_made(), then whatever has happened already.
+        """
+        early, transport = self._reader.take(), self.transport
+        self._account(0)
+        self.call = self._request = None
+        self.state = State.CLOSED
+        self.server.unregister(self)
+        transport.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+        if self._full:
+            protocol.pause_writing()
+        if early:
+            protocol.data_received(early)
+        if self._eof and not protocol.eof_received():
+            transport.close()
+        self._tap.resume()
 
     @property
     def sent(self) -> bool:

@@ -109,11 +109,11 @@ def parse_request(raw: bytes) -> Request:
     authority = _host(framing, minor)
     length = _length(framing, minor, 0)
     options = _options(framing)
-    absolute = False
+    scheme = b""
     if target[0] != 0x2F or method == b"CONNECT":
-        target, authority, absolute = _other_form(method, target, authority, length)
+        target, authority, scheme = _other_form(method, target, authority, length, minor)
     return Request(method, target, fields, authority=authority, minor=minor, length=length, options=options,
-                   close=b"close" in options or minor == 0, expect=_expect(framing, minor), absolute=absolute)
+                   close=b"close" in options or minor == 0, expect=_expect(framing, minor), scheme=scheme)
 
 
 def _host(framing: _Framing, minor: int) -> bytes:
@@ -138,18 +138,21 @@ def _expect(framing: _Framing, minor: int) -> bool:
     return True
 
 
-def _other_form(method: bytes, target: bytes, host: bytes, length: int) -> tuple[bytes, bytes, bool]:
-    """Authority, asterisk and absolute form (RFC 9112 section 3.2) -> target, authority, whether absolute."""
+def _other_form(method: bytes, target: bytes, host: bytes, length: int, minor: int) -> tuple[bytes, bytes, bytes]:
+    """Authority, asterisk and absolute form (RFC 9112 section 3.2) -> target, authority, scheme of an absolute one."""
     if method == b"CONNECT":
         authority = _AUTHORITY.fullmatch(target)
         if authority is None or not 0 < int(authority[2]) < 65536:
             raise _malformed("CONNECT needs 'host:port'")
         if length:
             raise _malformed("CONNECT carries a body")
-        return target, target, False
+        # Clients differ in whether they repeat the port, and HTTP/1.0 has no Host.
+        if (host or minor) and host.lower() not in (authority[1].lower(), target.lower()):
+            raise _malformed("the Host header differs from CONNECT's host")
+        return target, target, b""
     if target == b"*":
         if method == b"OPTIONS":
-            return target, host, False
+            return target, host, b""
         raise _malformed("the asterisk form is for OPTIONS only")
     absolute = _ABSOLUTE.fullmatch(target)
     if absolute is None or _HOST.fullmatch(absolute[2]) is None:
@@ -157,7 +160,7 @@ def _other_form(method: bytes, target: bytes, host: bytes, length: int) -> tuple
     if host.lower() != absolute[2].lower():
         raise _malformed("the Host header differs from the target's host")
     rest = absolute[3]
-    return (rest if rest[:1] == b"/" else b"/" + rest), absolute[2], True
+    return (rest if rest[:1] == b"/" else b"/" + rest), absolute[2], absolute[1].lower()
 
 
 def parse_response(raw: bytes, method: bytes) -> Response:

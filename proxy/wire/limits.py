@@ -28,6 +28,7 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     read: Annotated[Seconds, Meta(description="From a request's first byte to its last.")] = 15.0
     idle: Annotated[Seconds, Meta(description="A caller's connection between two requests.")] = 75.0
+    handshake: Annotated[Seconds, Meta(description="A caller's TLS handshake.")] = 10.0
     client_write: Annotated[Seconds, Meta(description="A caller that takes no bytes of its answer.")] = 60.0
     queue: Annotated[Seconds, Meta(description="Waiting for a free connection to the bank.")] = 10.0
     connect: Annotated[Seconds, Meta(description="Resolving, connecting and the TLS handshake.")] = 5.0

@@ -50,6 +50,12 @@ class RequestReader:
         """Bytes in memory."""
         return len(self._buffer) + len(self._body)
 
+    def take(self) -> bytes:
+        """What was fed after the last whole request; it is read as something else."""
+        rest = bytes(self._buffer)
+        self._buffer.clear()
+        return rest
+
     def discard(self) -> None:
         """Forgets what is buffered: after an error nothing that follows may be interpreted."""
         self._buffer.clear()

@@ -5,13 +5,33 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from typing import Protocol
 
 from proxy.wire.application import Application
 from proxy.wire.connection import Connection
 from proxy.wire.limits import Limits, Timeouts
 
+Bound = tuple[str, int]
+Accept = Callable[["Server", str], asyncio.Protocol]
+
 _BACKLOG = 1024
 _TICK = 0.25
+
+
+class Live(Protocol):
+    """What is accepted and not over: a connection, a handshake, a tunnel.
+
+    deadline: loop time after which expired() is called.  idle: whether closing it now would lose nothing.
+    """
+
+    deadline: float
+    transport: asyncio.Transport
+
+    @property
+    def idle(self) -> bool: ...
+    def expired(self) -> None: ...
+    def close(self) -> None: ...
+    def abort(self) -> None: ...
 
 
 class Server:
@@ -27,7 +47,7 @@ class Server:
         self.timeouts = timeouts
         self.draining = False
         self.buffered = 0
-        self.connections: set[Connection] = set()
+        self.connections: set[Live] = set()
         self._listeners: list[asyncio.AbstractServer] = []
         self._loop = asyncio.get_running_loop()
         self.now: Callable[[], float] = self._loop.time
@@ -35,21 +55,25 @@ class Server:
         self._due = self.now() + _TICK
         self._timer = self._loop.call_at(self._due, self._tick)
 
-    async def listen(self, name: str, address: str, port: int, *, reuse_port: bool = False) -> list[tuple[str, int]]:
-        """-> the bound (address, port) pairs.  Raises OSError."""
-        server = await self._loop.create_server(
-            lambda: Connection(self, name), address, port, backlog=_BACKLOG, reuse_port=reuse_port or None)
+    async def listen(self, name: str, address: str, port: int, *, accept: Accept = Connection) -> list[Bound]:
+        """accept: makes what talks to an accepted caller.  -> the bound (address, port) pairs.  Raises OSError."""
+        server = await self._loop.create_server(lambda: accept(self, name), address, port, backlog=_BACKLOG)
         self._listeners.append(server)
         return [sock.getsockname()[:2] for sock in server.sockets if sock.family in (socket.AF_INET, socket.AF_INET6)]
 
-    def register(self, connection: Connection) -> bool:
+    async def listen_on(self, name: str, sock: socket.socket, *, accept: Accept = Connection) -> None:
+        """sock: a bound Unix socket, which is the server's from here on."""
+        server = await self._loop.create_unix_server(lambda: accept(self, name), sock=sock, backlog=_BACKLOG)
+        self._listeners.append(server)
+
+    def register(self, connection: Live) -> bool:
         """-> whether there is room for it; a connection without room is answered and closed."""
         self.connections.add(connection)
         if len(self.connections) > 2 * self.limits.connections:
             connection.abort()
         return len(self.connections) <= self.limits.connections
 
-    def unregister(self, connection: Connection) -> None:
+    def unregister(self, connection: Live) -> None:
         self.connections.discard(connection)
 
     def take_lag(self) -> float:

@@ -29,7 +29,7 @@ class Tls(asyncio.Protocol, asyncio.Transport):
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._ssl = context.wrap_bio(self._incoming, self._outgoing, server_hostname is None, server_hostname)
         self._protocol = protocol
-        self._up = self._paused = self._eof = self._closing = False
+        self._up = self._paused = self._eof = self._closing = self._half = False
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.ready.add_done_callback(lambda future: future.cancelled() or future.exception())
 
@@ -47,7 +47,8 @@ class Tls(asyncio.Protocol, asyncio.Transport):
     def eof_received(self) -> bool:
         self._eof = True
         self._read()
-        return self._paused     # what is still to be decrypted after resume_reading() comes first
+        # What is still to be decrypted after resume_reading() comes first; after close_notify, what is still to be said.
+        return (self._paused or self._half) and not self._below.is_closing()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._closing = True
@@ -103,10 +104,11 @@ class Tls(asyncio.Protocol, asyncio.Transport):
             self._protocol.data_received(parts[0] if len(parts) == 1 else b"".join(parts))
         if broken:
             self.abort()
-        elif ended and not self._closing:
-            self._protocol.eof_received()
-            self.close()
-        elif self._eof and not self._paused:
+        elif ended and not self._closing and not self._half:
+            self._half = bool(self._protocol.eof_received())
+            if not self._half:
+                self.close()
+        elif self._eof and not self._paused and not self._half:
             self._below.close()
 
     def _decrypt(self) -> tuple[list[bytes], bool, bool]:
@@ -127,6 +129,12 @@ class Tls(asyncio.Protocol, asyncio.Transport):
             return parts, False, True
 
     # --- the transport of the protocol above
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self._protocol = cast(asyncio.Protocol, protocol)
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        return self._protocol
 
     def write(self, data: Any) -> None:
         if self._closing or self._below.is_closing():

@@ -191,6 +191,9 @@ CODING = {
 } | {
     "chunked in HTTP/1.0": head(b"POST / HTTP/1.0", b"Host: a", b"Transfer-Encoding: chunked") + b"0\r\n\r\n",
     "CONNECT with a length": head(b"CONNECT a:443 HTTP/1.1", b"Host: a:443", b"Content-Length: 1") + b"x",
+    "CONNECT with another Host": head(b"CONNECT a:443 HTTP/1.1", b"Host: b:443"),
+    "CONNECT with another port in Host": head(b"CONNECT a:443 HTTP/1.1", b"Host: a:444"),
+    "CONNECT with an empty Host": head(b"CONNECT a:443 HTTP/1.1", b"Host:"),
     "CONNECT in chunks": head(b"CONNECT a:443 HTTP/1.1", b"Host: a:443", b"Transfer-Encoding: chunked"),
 }
 

@@ -97,7 +97,9 @@ FORMS = {
     "absolute form with a port": (head(b"GET http://a:81/b HTTP/1.1", b"Host: a:81"), b"GET", b"/b"),
     "absolute form to an address": (head(b"GET http://[::1]:81/b HTTP/1.1", b"Host: [::1]:81"), b"GET", b"/b"),
     "CONNECT": (head(b"CONNECT a:443 HTTP/1.1", b"Host: a:443"), b"CONNECT", b"a:443"),
-    "CONNECT to an address": (head(b"CONNECT [::1]:443 HTTP/1.1", b"Host: a"), b"CONNECT", b"[::1]:443"),
+    "CONNECT to an address": (head(b"CONNECT [::1]:443 HTTP/1.1", b"Host: [::1]:443"), b"CONNECT", b"[::1]:443"),
+    "CONNECT with a Host without the port": (head(b"CONNECT A:443 HTTP/1.1", b"Host: a"), b"CONNECT", b"A:443"),
+    "CONNECT in HTTP/1.0 without Host": (head(b"CONNECT a:443 HTTP/1.0"), b"CONNECT", b"a:443"),
 }
 
 VALID: dict[str, tuple[bytes, bytes, bytes, bytes]] = (

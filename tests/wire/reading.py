@@ -18,7 +18,7 @@ class Read(NamedTuple):
     target: bytes
     fields: tuple
     body: bytes
-    rest: tuple     # authority, minor, close, expect, absolute, options
+    rest: tuple     # authority, minor, close, expect, scheme, options
 
 
 class Outcome(NamedTuple):
@@ -30,7 +30,7 @@ class Outcome(NamedTuple):
 
 
 def _value(request) -> Read:
-    rest = (request.authority, request.minor, request.close, request.expect, request.absolute, request.options)
+    rest = (request.authority, request.minor, request.close, request.expect, request.scheme, request.options)
     return Read(request.method, request.target, tuple(request.fields), request.body, rest)
 
 

@@ -46,7 +46,7 @@ def test_fields_keep_order_spelling_and_duplicates(line, fields):
 @pytest.mark.parametrize(("raw", "authority"), [
     (b"GET / HTTP/1.1\r\nHost: Bank.example:8080\r\n\r\n", b"Bank.example:8080"),
     (b"GET http://BANK/ HTTP/1.1\r\nHost: bank\r\n\r\n", b"BANK"),
-    (b"CONNECT bank:443 HTTP/1.1\r\nHost: other\r\n\r\n", b"bank:443"),
+    (b"CONNECT bank:443 HTTP/1.1\r\nHost: BANK\r\n\r\n", b"bank:443"),
     (b"GET / HTTP/1.0\r\n\r\n", b""),
 ])
 def test_the_authority_is_the_targets_or_hosts(raw, authority):
