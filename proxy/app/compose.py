@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
-import ipaddress
-import logging
 import ssl
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from proxy.config.address import is_loopback, split_egress
+from proxy.config.address import ip_address, split_egress
 from proxy.config.model import Application, Config
 from proxy.config.routes import ResolvedRoute, resolve
+from proxy.core.destinations import Destination, DestinationPolicy
 from proxy.core.routing import RouteTable
 from proxy.core.secret import Secret
 from proxy.errors import ConfigInvalid, KeyUnusable
 from proxy.keys.credentials import CredentialSource, read_secret
 from proxy.keys.files import FileSource
 from proxy.keys.keyring import Keyring
-from proxy.serve.gate import Gate, own_names
+from proxy.serve.entrance import Entrance
 from proxy.serve.route import Route
 from proxy.serve.telemetry import Telemetry
 from proxy.wire.dial import Dialer, Egress, Origin, Resolver
 from proxy.wire.pool import Pool
-
-log = logging.getLogger(__name__)
 
 _CA_SUFFIXES = frozenset((".pem", ".crt", ".cer"))
 
@@ -100,33 +96,6 @@ def egress(config: Config, environ: Mapping[str, str]) -> Egress | None:
     return Egress(host, port, settings.username or "", password)
 
 
-class ClientToken:
-    """The token callers must present, read again when keys are; an old one is worth nothing after that."""
-
-    def __init__(self, config: Config) -> None:
-        """Raises KeyUnusable when the file cannot be read."""
-        self._file = config.client_token_file
-        self.current = self._read() if self._file is not None else None
-
-    def _read(self) -> Secret:
-        return read_secret(file=self._file, env=None, what="client token", allow_group_read=False, environ={}).secret
-
-    async def reload(self) -> None:
-        """Keeps the old one, and says so, when the file cannot be read."""
-        if self._file is None:
-            return
-        try:
-            self.current = await asyncio.to_thread(self._read)
-        except KeyUnusable as error:
-            log.warning("client token: reload failed, the old one stays (%s): %s", error.code, error)
-
-    async def watch(self, interval: float) -> None:
-        """Reads it every `interval` seconds, for ever."""
-        while self._file is not None:
-            await asyncio.sleep(interval)
-            await self.reload()
-
-
 class _PoolWatch:
     """Counts a pool's connections."""
 
@@ -151,40 +120,23 @@ def _origin(route: ResolvedRoute) -> Origin:
     return Origin(route.upstream.host, route.upstream.port, route.upstream.name.strip("[]"))
 
 
+def _canonical(name: str) -> str:
+    """As core.destinations writes a host."""
+    ip = ip_address(name)
+    return str(ip) if ip is not None else name.lower()
+
+
 def routes(config: Config, rings: Mapping[str, Keyring], banks: Mapping[Origin, Pool]) -> dict[str, RouteTable[Route]]:
     """By listener."""
     built = [Route(name=r.name, listener=r.listener, prefix=r.prefix, strip=r.strip, application=r.application,
-                   upstream=str(_origin(r)), access=r.access, rules=r.rules, keyring=rings[r.application],
+                   upstream=str(_origin(r)), host=_canonical(r.upstream.name), port=r.upstream.public_port,
+                   base=r.upstream.base.encode(), access=r.access, rules=r.rules, keyring=rings[r.application],
                    pool=banks[_origin(r)]) for r in resolve(config)]
     return {listener: RouteTable([route for route in built if route.listener == listener])
-            for listener, _, _ in config.listeners_all()}
+            for listener in config.all_listeners()}
 
 
-def gate(config: Config, address: str, port: int, token: ClientToken | None) -> Gate:
-    """The gate of a listener bound to address and port."""
-    loopback = is_loopback(address)
-    names = own_names(numeric(address), port, loopback=loopback)
-    extra = {name.lower().encode() for name in config.allowed_hosts}
-    return Gate(names | extra, token=(lambda: token.current) if token is not None else None, any_literal=not loopback)
-
-
-def numeric(address: str) -> str:
-    return "127.0.0.1" if address.lower() == "localhost" else address
-
-
-def own_address(bound: list[tuple[str, int]]) -> Callable[[str, int], bool]:
-    """Tells whether an address is one this proxy listens on; the list may still grow."""
-
-    def is_own(address: str, port: int) -> bool:
-        target = _unmapped(address)
-        return any(port == own_port and (target == _unmapped(own) or (_unmapped(own).is_unspecified
-                                                                      and target.is_loopback))
-                   for own, own_port in bound)
-
-    return is_own
-
-
-def _unmapped(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    return getattr(ip, "ipv4_mapped", None) or ip
-
+def entrances(config: Config, routes: Mapping[str, RouteTable[Route]], policy: DestinationPolicy,
+              is_own: Callable[[Destination], bool]) -> dict[str, Entrance]:
+    """By listener; their gates are set when they are open."""
+    return {name: Entrance(routes[name], policy, is_own=is_own) for name in config.all_listeners()}

@@ -10,7 +10,6 @@ A second SIGTERM or SIGINT stops at once.
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import os
 import signal
@@ -20,15 +19,20 @@ from typing import Any
 
 from proxy import __version__
 from proxy.app import compose, process, status
-from proxy.config.address import is_loopback
-from proxy.config.model import Config
-from proxy.errors import ProxyError
+from proxy.app.listeners import Doors, gate
+from proxy.config.address import is_loopback, where
+from proxy.config.model import Config, Listener
+from proxy.core.destinations import DestinationPolicy
+from proxy.errors import KeyUnusable
+from proxy.keys.authority import Authority
 from proxy.keys.keyring import Keyring, ReloadOutcome
 from proxy.keys.watch import Watch
 from proxy.serve.admin import Admin, Health
 from proxy.serve.gate import Gate
 from proxy.serve.gateway import Gateway
+from proxy.serve.interception import Interception
 from proxy.serve.logline import LogLines, Messages
+from proxy.serve.passages import Passages
 from proxy.serve.telemetry import Telemetry
 from proxy.wire.limits import Limits
 from proxy.wire.server import Server
@@ -42,10 +46,6 @@ _FILES = 128
 _ADMIN_LIMITS = Limits(body=1024, connections=64)
 
 
-class StartFailed(ProxyError):
-    """A listener could not be opened."""
-
-
 def run(config: Config, *, environ: Mapping[str, str] = os.environ,
         ready: Callable[[Running], None] = lambda running: None) -> int:
     """Serves until a signal; -> exit code.  ready: called once every listener is open.
@@ -56,8 +56,9 @@ def run(config: Config, *, environ: Mapping[str, str] = os.environ,
     messages = process.configure_logging(structured=config.structured_logs, quiet=config.quiet, debug=config.debug_logs)
     rings = compose.keyrings(config, environ)
     compose.load_keys(rings)
+    authority = compose.authority(config, environ)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_serve(config, rings, environ, ready, messages))
+        return runner.run(_serve(lambda: Running(config, rings, environ, authority), ready, messages))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -68,9 +69,8 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-async def _serve(config: Config, rings: Mapping[str, Keyring], environ: Mapping[str, str],
-                 ready: Callable[[Running], None], messages: Messages) -> int:
-    running = Running(config, rings, environ)
+async def _serve(make: Callable[[], Running], ready: Callable[[Running], None], messages: Messages) -> int:
+    running = make()
     messages.lines = running.lines
     try:
         await running.start()
@@ -84,24 +84,29 @@ async def _serve(config: Config, rings: Mapping[str, Keyring], environ: Mapping[
 class Running:
     """A proxy in service.  Made on the event loop."""
 
-    def __init__(self, config: Config, rings: Mapping[str, Keyring], environ: Mapping[str, str]) -> None:
+    def __init__(self, config: Config, rings: Mapping[str, Keyring], environ: Mapping[str, str],
+                 authority: Authority | None = None) -> None:
+        """authority: for tunnels to the banks; None leaves them shut."""
         self.config = config
         self.rings = rings
         self.telemetry = Telemetry()
         self.listeners: list[tuple[str, str, int]] = []
         self.since = datetime.now(UTC)
-        self._bound: list[tuple[str, int]] = []
         self.lines = LogLines(structured=config.structured_logs)
-        self._token = compose.ClientToken(config)
+        self.doors = Doors(config, self.telemetry)
+        self.authority = authority
         self._signal: asyncio.Future[signal.Signals] = asyncio.get_running_loop().create_future()
         self._hurry = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self.pools = compose.pools(config, compose.tls_context(config), compose.egress(config, environ),
-                                   self.telemetry, compose.own_address(self._bound))
-        self._gates: dict[str, Gate] = {}
+                                   self.telemetry, self.doors.is_own_address)
+        self._entrances = compose.entrances(config, compose.routes(config, rings, self.pools),
+                                            DestinationPolicy(), self.doors.is_own)
+        self._admin_gate: dict[str, Gate] = {}
         self.gateway = Gateway(
-            compose.routes(config, rings, self.pools), self._gates, limits=config.limits, timeouts=config.timeouts,
-            telemetry=self.telemetry, log=None if config.quiet else self.lines, full_paths=config.log_paths == "full")
+            self._entrances, Interception(authority.leaf_context if authority is not None else None, self.telemetry),
+            Passages(), limits=config.limits, timeouts=config.timeouts, telemetry=self.telemetry,
+            log=None if config.quiet else self.lines, full_paths=config.log_paths == "full")
         self.server = Server(self.gateway, config.limits, config.timeouts)
         self.health = Health({f"application {name}": (lambda ring=ring: status.key_check(ring))  # type: ignore[misc]
                               for name, ring in rings.items()})
@@ -119,18 +124,18 @@ class Running:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, self._on_signal, number)
         self._open_files()
-        for name, address, port in self.config.listeners_all():
-            for bound_address, bound_port in await _listen(self.server, name, address, port):
-                self.listeners.append((name, bound_address, bound_port))
-                self._bound.append((bound_address, bound_port))
-                self._gates[name] = compose.gate(self.config, address, bound_port, self._token)
+        for name, listener in self.config.all_listeners().items():
+            for address, port in await self.doors.open(self.server, name, listener):
+                self.listeners.append((name, address, port))
+                self._entrances[name].gate = gate(self.config, listener, address, port, self.doors.tokens_of(listener))
         if self.config.admin:
             await self._start_admin()
         self.telemetry.read_at_scrape(status.readings(
             rings=self.rings, gateway=self.gateway, server=self.server, pools=self.pools,
             log_dropped=lambda: self.lines.dropped))
         if self.config.timed_reload:
-            self._spawn(self._token.watch(self.config.timed_reload))
+            for tokens in self.doors.tokens.values():
+                self._spawn(tokens.watch(self.config.timed_reload))
             for watch in self._watches:
                 watch.start(self.config.timed_reload)
         self._tick()
@@ -148,19 +153,19 @@ class Running:
 
     async def _start_admin(self) -> None:
         config = self.config
-        self._admin = Server(Admin(self._gates, self.telemetry.registry, self.health, self.report, local=is_loopback),
+        self._admin = Server(Admin(self._admin_gate, self.telemetry.registry, self.health, self.report, local=is_loopback),
                              _ADMIN_LIMITS, config.timeouts)
-        for address, port in await _listen(self._admin, ADMIN, config.admin_address, config.admin_port):
+        listener = Listener(address=config.admin_address, port=config.admin_port)
+        for address, port in await self.doors.open(self._admin, ADMIN, listener):
             self.listeners.append((ADMIN, address, port))
-            self._bound.append((address, port))
-            self._gates[ADMIN] = compose.gate(config, config.admin_address, port, None)
+            self._admin_gate[ADMIN] = gate(config, listener, address, port, None)
 
     def _announce(self) -> None:
         for name, ring in self.rings.items():
             for sentence in ring.current.warnings if ring.current is not None else ():
                 log.warning("application %s: %s", name, sentence)
-        where = ", ".join(f"{name} {address}:{port}" for name, address, port in self.listeners)
-        log.info("signing-proxy %s is ready: %s", __version__, where)
+        places = ", ".join(f"{name} {where(address, port)}" for name, address, port in self.listeners)
+        log.info("signing-proxy %s is ready: %s", __version__, places)
 
     # --- while it runs
 
@@ -183,8 +188,10 @@ class Running:
             self._signal.set_result(received)
 
     async def reload(self) -> None:
-        """Reads keys, credentials and the client token again; whatever fails keeps what it had."""
-        await self._token.reload()
+        """Reads keys, credentials, client tokens and listeners' certificates again; what fails keeps what it had."""
+        for tokens in self.doors.tokens.values():
+            await tokens.reload()
+        await self._reload_doors()
         for name, ring in self.rings.items():
             outcome = await ring.reload(datetime.now(UTC))
             self._outcome(name)(outcome)
@@ -193,6 +200,12 @@ class Running:
             else:
                 log.error("application %s: reload failed, the old key stays (%s): %s", name, outcome.error.code,
                           outcome.error.sentence)
+
+    async def _reload_doors(self) -> None:
+        try:
+            await asyncio.to_thread(self.doors.reload)
+        except KeyUnusable as error:
+            log.error("listeners: reload failed, the old certificates stay (%s): %s", error.code, error)
 
     def _outcome(self, name: str) -> Callable[[ReloadOutcome], None]:
         return lambda outcome: self.telemetry.reloads.add((name, "ok" if outcome.ok else "failed"))
@@ -258,15 +271,8 @@ class Running:
         for pool in self.pools.values():
             await pool.close()
         self.gateway.close()
+        self.doors.close()
         await self.lines.close()
-
-
-async def _listen(server: Server, name: str, address: str, port: int) -> list[tuple[str, int]]:
-    try:
-        return await server.listen(name, compose.numeric(address), port)
-    except OSError as error:
-        code = "address_in_use" if error.errno == errno.EADDRINUSE else "address_unavailable"
-        raise StartFailed(code, f"{address}:{port} for listener {name}") from error
 
 
 def _unforeseen(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

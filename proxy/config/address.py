@@ -9,10 +9,13 @@ _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
 _HOST_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^:@/\[\]]+)(?::(?P<port>[0-9]{1,5}))?", re.ASCII)
 UNIX = "unix:"
+_SOCKET_PATH = 107
 
 
 def is_loopback(address: str) -> bool:
-    """Whether only this machine reaches the address: 127.0.0.0/8, ::1, the mapped forms and "localhost"."""
+    """Whether only this machine reaches the address: 127.0.0.0/8, ::1, the mapped forms, "localhost", Unix sockets."""
+    if address.startswith(UNIX):
+        return True
     ip = ip_address(address)
     if ip is None:
         return address.lower() == "localhost"
@@ -56,10 +59,20 @@ def bracketed(host: str) -> str:
 def listen_problem(address: str) -> str:
     """Why a listener cannot have this address, or ""."""
     if address.startswith(UNIX):
-        return "Unix sockets are not supported yet. Give an IP address, such as 127.0.0.1."
+        path = address[len(UNIX):]
+        if not path.startswith("/"):
+            return "A Unix socket is named by its whole path. Write unix:/path/to/socket."
+        if len(path.encode("utf-8", "surrogateescape")) > _SOCKET_PATH:
+            return f"The path of a Unix socket has at most {_SOCKET_PATH} bytes. Choose a shorter one."
+        return ""
     if address != "localhost" and (ip_address(address) is None or address[:1] == "["):
-        return "This is not an IP address. Give one, such as 127.0.0.1, or localhost."
+        return "This is not an IP address. Give one, such as 127.0.0.1, or localhost, or unix:/path."
     return ""
+
+
+def where(address: str, port: int) -> str:
+    """As a person reads it; a Unix socket has no port."""
+    return address if address.startswith(UNIX) else f"{bracketed(address)}:{port}"
 
 
 def split_egress(url: str) -> tuple[str, int]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from itertools import combinations
 
-from proxy.config.address import ip_address, is_loopback, listen_problem, split_egress, split_host_port
+from proxy.config.address import split_egress, split_host_port
 from proxy.config.application_checks import at_most_one, check_application, check_variables
-from proxy.config.model import MAIN, Config, EgressProxy
-from proxy.config.problems import Problems, below
+from proxy.config.listener_checks import check_listeners
+from proxy.config.model import Config, EgressProxy
+from proxy.config.problems import Problems
 from proxy.config.route_checks import check_routes
 
 _USERNAME = re.compile(r"[!-9;-~]+")
@@ -17,7 +17,7 @@ _USERNAME = re.compile(r"[!-9;-~]+")
 def check(config: Config, problems: Problems) -> None:
     check_routes(config, problems)
     _check_applications(config, problems)
-    _check_listeners(config, problems)
+    check_listeners(config, problems)
     _check_hosts(config, problems)
     _check_numbers(config, problems)
     if config.egress_proxy is not None:
@@ -33,44 +33,6 @@ def _check_applications(config: Config, problems: Problems) -> None:
         signing = [route.profile for route in config.routes
                    if route.signature == "sign" and (route.application or only) == name]
         check_application(below("applications", name), application, signing, problems)
-
-
-def _check_listeners(config: Config, problems: Problems) -> None:
-    if MAIN in config.listeners:
-        problems.add(f"listeners.{MAIN}", f"The name {MAIN} is taken by address and port. Give this another name.")
-    places = {"": (config.address, config.port)}
-    for name, listener in config.listeners.items():
-        places[f"{below('listeners', name)}."] = (listener.address, listener.port)
-    for place, (address, _) in places.items():
-        _check_address(f"{place}address", address, problems)
-        if not (is_loopback(address) or config.client_token_file or config.unsafe_listen or listen_problem(address)):
-            problems.add(f"{place}address", "Whoever reaches this address could have requests signed. Set "
-                                            "client_token_file, or unsafe_listen if something else keeps strangers "
-                                            "out.", "client_token_file", "unsafe_listen")
-    if config.admin:
-        _check_address("admin_address", config.admin_address, problems)
-        places["admin_"] = (config.admin_address, config.admin_port)
-    for (first, one), (second, other) in combinations(places.items(), 2):
-        if _collide(one, other):
-            problems.add(f"{second}port", f"{first}port has the same port on the same address. Choose another port.",
-                         f"{first}port", f"{first}address", f"{second}address")
-
-
-def _check_address(path: str, address: str, problems: Problems) -> None:
-    sentence = listen_problem(address)
-    if sentence:
-        problems.add(path, sentence)
-
-
-def _collide(one: tuple[str, int], other: tuple[str, int]) -> bool:
-    """An unspecified address (0.0.0.0, ::) takes the port on every address; port 0 is never the same twice."""
-    (address, port), (address_2, port_2) = one, other
-    if port == 0 or port != port_2:
-        return False
-    first, second = (ip_address("127.0.0.1" if text == "localhost" else text) for text in (address, address_2))
-    if first is None or second is None:
-        return False
-    return first == second or first.is_unspecified or second.is_unspecified
 
 
 def _check_hosts(config: Config, problems: Problems) -> None:

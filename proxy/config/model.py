@@ -22,11 +22,31 @@ Delay = Annotated[float, Meta(ge=0)]
 MAIN = "main"
 
 
-class Listener(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One more port on which the proxy accepts requests; routes name it with `listener`."""
+class ListenerTls(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """TLS between callers and a listener, and which client certificates it asks for."""
 
-    address: Annotated[str, Meta(description="IP address to listen on; `localhost` is `127.0.0.1`.")] = "127.0.0.1"
-    port: Annotated[Port, Meta(description="Port to listen on; 0 lets the system choose.")]
+    certificate_file: Annotated[str, Meta(description="PEM file with the listener's certificate and its chain.")]
+    key_file: Annotated[str, Meta(description="PEM file with its key, not encrypted, readable by the owner alone.")]
+    client_ca_file: Annotated[str | None, Meta(description=(
+        "PEM file of authorities; a caller must then present a certificate that one of them has signed."))] = None
+    client_names: Annotated[tuple[str, ...], Meta(description=(
+        "DNS names, URIs or common names of client certificates that may call; empty: all that `client_ca_file` "
+        "covers."))] = ()
+    allow_group_read: Annotated[bool, Meta(description=(
+        "Accept a key file that its group can read, as a Kubernetes fsGroup makes it."))] = False
+
+
+class Listener(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One more place where the proxy accepts requests; routes name it with `listener`."""
+
+    address: Annotated[str, Meta(description=(
+        "IP address to listen on, `localhost`, or `unix:/path` for a Unix socket."))] = "127.0.0.1"
+    port: Annotated[Port | None, Meta(description=(
+        "Port to listen on; 0 lets the system choose; left out for a Unix socket."))] = None
+    socket_mode: Annotated[str, Meta(description="Mode of the Unix socket, octal.")] = "0600"
+    tls: Annotated[ListenerTls | None, Meta(description="Speak TLS on this listener.")] = None
+    client_token_file: Annotated[str | None, Meta(description=(
+        "File with the tokens for this listener; by default the main one's."))] = None
 
 
 class Application(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -124,14 +144,17 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole configuration."""
 
     address: Annotated[str, Meta(description=(
-        "IP address of the main listener; other than loopback only with `client_token_file` or "
-        "`unsafe_listen`."))] = "127.0.0.1"
+        "IP address of the main listener, or `unix:/path`; other than loopback only with `client_token_file`, "
+        "`tls.client_ca_file` or `unsafe_listen`."))] = "127.0.0.1"
     port: Annotated[Port, Meta(description="Port of the main listener; 0 lets the system choose.")] = 8080
+    socket_mode: Annotated[str, Meta(description="Mode of the main listener's Unix socket, octal.")] = "0600"
+    tls: Annotated[ListenerTls | None, Meta(description="Speak TLS on the main listener.")] = None
     listeners: Annotated[dict[str, Listener], Meta(description="More listeners, by name.")] = {}
     allowed_hosts: Annotated[tuple[str, ...], Meta(description=(
         "Host names, with or without port, by which callers may also address the proxy."))] = ()
     client_token_file: Annotated[str | None, Meta(description=(
-        "File with the token that callers must present as `Proxy-Authorization: Bearer …`."))] = None
+        "File with the tokens, one per line, of which callers must present one: `Proxy-Authorization: Bearer …`, or "
+        "as the password of `http://any:token@host:port`."))] = None
     unsafe_listen: Annotated[bool, Meta(description=(
         "Listen on any address without a token, because something else keeps strangers out."))] = False
     applications: Annotated[dict[str, Application], Meta(description="Applications registered at the bank, by name.")
@@ -163,7 +186,10 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         "Paths in log lines: `template` hides account numbers and other ids, `full` shows everything but the "
         "query."))] = "template"
 
-    def listeners_all(self) -> list[tuple[str, str, int]]:
-        """(name, address, port) of every listener, the main one first."""
-        more = [(name, listener.address, listener.port) for name, listener in self.listeners.items()]
-        return [(MAIN, self.address, self.port), *more]
+    def all_listeners(self) -> dict[str, Listener]:
+        """Every listener by name, the main one first, with what they take over from it."""
+        main = Listener(address=self.address, port=self.port, socket_mode=self.socket_mode, tls=self.tls,
+                        client_token_file=self.client_token_file)
+        return {MAIN: main, **{name: msgspec.structs.replace(
+            listener, client_token_file=listener.client_token_file or self.client_token_file)
+            for name, listener in self.listeners.items()}}

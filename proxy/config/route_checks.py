@@ -67,7 +67,7 @@ def _check_rule(text: str) -> None:
 
 
 def _check_references(path: str, route: Route, config: Config, problems: Problems) -> None:
-    listeners = [name for name, _, _ in config.listeners_all()]
+    listeners = list(config.all_listeners())
     if route.profile not in PROFILES:
         problems.add(f"{path}.profile", f"There is no such profile. {did_you_mean(route.profile, PROFILES)}")
     if route.listener not in listeners:

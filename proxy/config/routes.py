@@ -38,6 +38,12 @@ class Upstream:
         return bracketed(self.name)
 
     @property
+    def public_port(self) -> int:
+        """The port in the bank's own URLs; another one may be dialled where `host` is set."""
+        found = split_host_port(self.authority)
+        return (found[1] if found is not None else None) or HTTPS_PORT
+
+    @property
     def is_loopback(self) -> bool:
         return is_loopback(self.host)
 

@@ -12,6 +12,7 @@ from proxy.core.signing import Draft, Plan
 from proxy.core.target import path_of
 from proxy.errors import ProxyError, Refused, Sent, UpstreamFailed
 from proxy.serve.clock import Clock
+from proxy.serve.inside import client_name, form_of
 from proxy.serve.problems import problem
 from proxy.serve.route import Route
 from proxy.serve.rulings import LIMIT, Ruling, read_ruling
@@ -42,13 +43,15 @@ class Call:
     """Implements wire.pool.Call.  connection is None once the caller has gone."""
 
     __slots__ = ("_attempts", "_desk", "_draft", "_key", "_over", "_received", "_refusal", "_response",
-                 "_sealed_at", "_signing", "_size", "_started", "_ticket", "_upstream", "connection", "peer", "request",
-                 "request_id", "route")
+                 "_sealed_at", "_signing", "_size", "_started", "_ticket", "_upstream", "client_name", "connection", "form",
+                 "peer", "request", "request_id", "route")
 
     def __init__(self, desk: Desk, connection: Connection, request: Request, route: Route) -> None:
         self._desk = desk
         self.connection: Connection | None = connection
         self.peer = connection.peer
+        self.client_name = client_name(connection)
+        self.form = form_of(connection, request)
         self.request = request
         self.route = route
         self.request_id = desk.request_id(request)
@@ -209,7 +212,8 @@ class Call:
         ours = error is not None
         status = self._status(error)
         self._desk.record(Exchange(
-            request_id=self.request_id, client=self.peer, listener=self.route.listener, route=self.route.name,
+            request_id=self.request_id, client=self.peer, client_name=self.client_name, listener=self.route.listener,
+            form=self.form, route=self.route.name,
             application=self.route.application, method=method_label(self.request.method), path=self._path(),
             status=status, outcome=outcome, refused_by="proxy" if ours else "bank" if status >= 400 else "",
             code=error.code if error is not None else ruling.code if ruling is not None else "",

@@ -6,7 +6,9 @@ visitor's browser: browsers name themselves by Origin and Sec-Fetch-Site, and DN
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import binascii
+from base64 import b64decode
+from collections.abc import Callable, Iterable, Sequence
 
 from proxy.core.message import Request
 from proxy.core.secret import Secret
@@ -24,40 +26,72 @@ def own_names(address: str, port: int, *, loopback: bool) -> frozenset[bytes]:
 
 
 class Gate:
-    """One listener's rule.  token: gives what callers must present, None for nothing; asked at each request.
+    """One listener's rule.  tokens: gives those one of which callers must present, None for nothing; asked each time.
 
-    names: exact Host values, lower case.  any_literal: also accept the numeric address the connection came in on,
-    which is how a kubelet or Prometheus addresses a pod.
+    names: exact Host values, lower case; None for any, where no browser can come in.  any_literal: also accept the
+    numeric address the connection came in on, which is how a kubelet or Prometheus addresses a pod.  clients: names of
+    client certificates that may call; empty: any that the listener's authority has signed.
     """
 
-    __slots__ = ("_any_literal", "_names", "_token")
+    __slots__ = ("_any_literal", "_clients", "_names", "_tokens")
 
-    def __init__(self, names: Iterable[bytes], *, token: Callable[[], Secret | None] | None = None,
-                 any_literal: bool = False) -> None:
-        self._names = frozenset(name.lower() for name in names)
-        self._token = token
+    def __init__(self, names: Iterable[bytes] | None, *, tokens: Callable[[], Sequence[Secret] | None] | None = None,
+                 any_literal: bool = False, clients: Iterable[str] = ()) -> None:
+        self._names = frozenset(name.lower() for name in names) if names is not None else None
+        self._tokens = tokens
         self._any_literal = any_literal
+        self._clients = frozenset(clients)
 
-    def check(self, request: Request, local: tuple[str, int] | None = None) -> None:
-        """local: the connection's own address and port.
+    def check(self, request: Request, local: tuple[str, int] | None = None, clients: Iterable[str] = ()) -> None:
+        """A request to the listener itself.  local: the connection's own address and port.  clients: the names in the
+        client's certificate.
 
-        Raises Refused: host_not_allowed, browser_origin, client_unauthenticated.
+        Raises Refused: host_not_allowed, browser_origin, client_not_allowed, client_unauthenticated.
         """
         host = request.authority.lower()
-        if host not in self._names and not (self._any_literal and local and host in own_names(*local, loopback=False)):
+        if self._names is not None and host not in self._names and not (
+                self._any_literal and local and host in own_names(*local, loopback=False)):
             raise Refused("host_not_allowed")
-        credentials = None
-        for name, _, value in request.fields:
-            if name == b"origin" or (name == b"sec-fetch-site" and value.lower() in _FOREIGN):
-                raise Refused("browser_origin")
-            if name == b"proxy-authorization":
-                credentials = value
-        token = self._token() if self._token is not None else None
-        if token is not None:
-            self._authenticate(token, credentials)
+        self._authenticate(refuse_pages(request), clients, "client_unauthenticated")
 
-    @staticmethod
-    def _authenticate(token: Secret, credentials: bytes | None) -> None:
-        scheme, _, presented = (credentials or b"").partition(b" ")
-        if scheme.lower() != b"bearer" or not token.matches(presented.strip(b" ")):
-            raise Refused("client_unauthenticated")
+    def check_forward(self, request: Request, clients: Iterable[str] = ()) -> None:
+        """A request through the listener to another host, by an absolute-form target or CONNECT.
+
+        Raises Refused: browser_origin, client_not_allowed, proxy_authentication_required.
+        """
+        self._authenticate(refuse_pages(request), clients, "proxy_authentication_required")
+
+    def _authenticate(self, credentials: bytes | None, clients: Iterable[str], refusal: str) -> None:
+        if self._clients and self._clients.isdisjoint(clients):
+            raise Refused("client_not_allowed")
+        tokens = self._tokens() if self._tokens is not None else None
+        if tokens is None:
+            return
+        presented = _token(credentials or b"")
+        if not any([token.matches(presented) for token in tokens]):     # a list: each is compared, whichever fits
+            raise Refused(refusal)
+
+
+def refuse_pages(request: Request) -> bytes | None:
+    """-> the value of Proxy-Authorization.  Raises Refused("browser_origin") for what a web page has caused."""
+    credentials = None
+    for name, _, value in request.fields:
+        if name == b"origin" or (name == b"sec-fetch-site" and value.lower() in _FOREIGN):
+            raise Refused("browser_origin")
+        if name == b"proxy-authorization":
+            credentials = value
+    return credentials
+
+
+def _token(credentials: bytes) -> bytes:
+    """What Bearer (RFC 6750) carries, or Basic (RFC 7617) as the password; the user's name is free.  b"" for none."""
+    scheme, _, value = credentials.partition(b" ")
+    value = value.strip(b" ")
+    if scheme.lower() == b"bearer":
+        return value
+    if scheme.lower() != b"basic":
+        return b""
+    try:
+        return b64decode(value, validate=True).partition(b":")[2]
+    except binascii.Error:
+        return b""

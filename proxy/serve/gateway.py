@@ -1,7 +1,8 @@
 """The application of the proxy's listeners: admits a request, prepares it, and starts its Call.
 
-    admit    gate (who) -> target -> route -> allow list -> room      | any refusal: nothing is signed
+    admit    entrance: gate (who) -> target -> route; then allow list -> room      | any refusal: nothing is signed
     handle   prepare -> Call.begin -> pool -> seal -> write
+    CONNECT  to a bank: Interception; to other hosts, as far as they are allowed: Passages
 """
 
 from __future__ import annotations
@@ -14,13 +15,16 @@ from typing import TYPE_CHECKING
 
 from proxy.core.exchange import Exchange, Timings, path_in_full, path_template
 from proxy.core.message import Request, Response
-from proxy.core.routing import METHODS, RouteTable
+from proxy.core.routing import METHODS
 from proxy.core.signing import prepare
-from proxy.core.target import origin_form, path_of
+from proxy.core.target import path_of
 from proxy.errors import ProxyError, Refused
 from proxy.serve.call import Call
 from proxy.serve.clock import Clock
-from proxy.serve.gate import Gate
+from proxy.serve.entrance import Elsewhere, Entrance, ToBank
+from proxy.serve.inside import client_name, destination_of, form_of
+from proxy.serve.interception import Interception
+from proxy.serve.passages import Passages
 from proxy.serve.problems import problem
 from proxy.serve.route import Route
 from proxy.serve.rulings import Ruling
@@ -36,14 +40,19 @@ if TYPE_CHECKING:
 _REQUEST_ID = re.compile(rb"[0-9A-Za-z._-]{1,64}")
 
 
+_ABOUT_DESTINATIONS = frozenset(("destination_denied", "address_denied", "self_connect", "interception_off"))
+
+
 class Gateway:
     """Implements wire.application.Application and call.Desk.  full_paths: log paths as they are."""
 
-    def __init__(self, routes: Mapping[str, RouteTable[Route]], gates: Mapping[str, Gate], *, limits: Limits,
-                 timeouts: Timeouts, telemetry: Telemetry, log: LogLines | None, full_paths: bool = False) -> None:
-        """routes, gates: by listener name."""
-        self._routes = routes
-        self._gates = gates
+    def __init__(self, entrances: Mapping[str, Entrance], interception: Interception, passages: Passages, *,
+                 limits: Limits, timeouts: Timeouts, telemetry: Telemetry, log: LogLines | None,
+                 full_paths: bool = False) -> None:
+        """entrances: by listener name."""
+        self._entrances = entrances
+        self._interception = interception
+        self._passages = passages
         self._telemetry = telemetry
         self._log = log
         self.limits = limits
@@ -57,16 +66,25 @@ class Gateway:
     # --- wire.application.Application
 
     def admit(self, connection: Connection, request: Request) -> None:
-        self._gates[connection.listener].check(request, connection.local)
+        entrance = self._entrances[connection.listener]
+        if request.method == b"CONNECT":
+            to = entrance.connect(connection, request)
+            connection.call = (self._interception.opening(connection, to) if isinstance(to, ToBank)
+                               else self._passages.opening(connection, request, to))
+            return
+        found = entrance.route(connection, request)
+        if isinstance(found, Elsewhere):
+            connection.call = self._passages.forward(connection, request, found)
+            return
+        self._admit_to(found, connection, request)
+
+    def _admit_to(self, route: Route, connection: Connection, request: Request) -> None:
         if request.method not in METHODS:
             raise Refused("method_not_supported")
-        target = request.target = origin_form(request.target)
-        path = path_of(target)
-        route = self._routes[connection.listener].find(path)
-        route.access.check(request.method, path)
+        route.access.check(request.method, path_of(request.target))
         self._require_room(self.in_flight)
         if route.strip:
-            request.target = _stripped(target, route.strip)
+            request.target = _stripped(request.target, route.strip)
         connection.call = Call(self, connection, request, route)
 
     def _require_room(self, others: int) -> None:
@@ -74,7 +92,13 @@ class Gateway:
             raise Refused("overloaded", "too many requests in hand")
 
     def handle(self, connection: Connection, request: Request) -> None:
-        call: Call = connection.call
+        call = connection.call
+        if isinstance(call, Call):
+            self._seal(call, request)
+        else:
+            call.begin()
+
+    def _seal(self, call: Call, request: Request) -> None:
         self.in_flight += 1
         try:
             self._require_room(self.in_flight - 1)      # again: others became whole while this one's body came
@@ -90,29 +114,36 @@ class Gateway:
 
     def refuse(self, connection: Connection, request: Request | None, error: Refused) -> Answer:
         request_id = self.request_id(request) if request is not None else secrets.token_hex(8)
-        path = path_of(request.target) if request is not None else b""
         self._write(Exchange(
-            request_id=request_id, client=connection.peer, listener=connection.listener, route="none", application="",
-            method=method_label(request.method) if request is not None else "none",
-            path=path_in_full(path) if self.full_paths else path_template(path),
-            status=error.problem.status, outcome="refused", refused_by="proxy", code=error.code, detail=error.detail,
-            request_bytes=len(request.body) if request is not None else 0, timings=Timings()), None)
+            request_id=request_id, client=connection.peer, client_name=client_name(connection),
+            listener=connection.listener, form=form_of(connection, request) if request is not None else "",
+            destination=destination_of(request) if error.code in _ABOUT_DESTINATIONS else "", route="none",
+            application="", method=method_label(request.method) if request is not None else "none",
+            path=self._path(request), status=error.problem.status, outcome="refused", refused_by="proxy",
+            code=error.code, detail=error.detail, request_bytes=len(request.body) if request is not None else 0,
+            timings=Timings()), None)
         return problem(error, request_id, "no")
 
+    def _path(self, request: Request | None) -> str:
+        if request is None or request.method == b"CONNECT":
+            return ""
+        path = path_of(request.target)
+        return path_in_full(path) if self.full_paths else path_template(path)
+
     def gone(self, connection: Connection) -> None:
-        if isinstance(connection.call, Call):
+        if connection.call is not None:
             connection.call.gone()
 
     def half_closed(self, connection: Connection) -> None:
-        if isinstance(connection.call, Call):
+        if connection.call is not None:
             connection.call.half_closed()
 
     def pause(self, connection: Connection) -> None:
-        if isinstance(connection.call, Call):
+        if connection.call is not None:
             connection.call.pause()
 
     def resume(self, connection: Connection) -> None:
-        if isinstance(connection.call, Call):
+        if connection.call is not None:
             connection.call.resume()
 
     # --- for Call

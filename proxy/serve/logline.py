@@ -28,14 +28,15 @@ _EVERY = 0.05
 _WAITING = 10_000
 _LAST_WORDS = 1.0
 
-FIELDS = ("time", "level", "event", "request_id", "client", "listener", "route", "application", "method", "path",
-          "status", "outcome", "refused_by", "code", "detail", "hint", "sent", "attempts", "total_ms", "queue_ms",
+FIELDS = ("time", "level", "event", "request_id", "client", "client_name", "listener", "form", "destination", "policy",
+          "route", "application", "method", "path", "status", "outcome", "refused_by", "code", "detail", "hint", "sent", "attempts", "total_ms", "queue_ms",
           "sign_ms", "upstream_ms", "request_bytes", "response_bytes", "key", "notes", "traceparent", "bank_id",
           "bank_message_id")
 """In the order they are written; an empty one is left out.  docs/operations.md says what each means."""
 
 
-_BEFORE_STATUS = ("request_id", "client", "listener", "route", "application", "method", "path")
+_BEFORE_STATUS = ("request_id", "client", "client_name", "listener", "form", "destination", "policy", "route",
+                  "application", "method", "path")
 _AFTER_STATUS = ("outcome", "refused_by", "code", "detail")
 _AFTER_HINT = ("sent", "attempts")
 _AFTER_TIMES = ("request_bytes", "response_bytes", "key", "notes", "traceparent", "bank_id", "bank_message_id")
@@ -44,7 +45,7 @@ _PLAIN = re.compile(r"[!#-<>-~]+").fullmatch
 
 def describe(exchange: Exchange) -> dict[str, object]:
     """The fields of one line, in the order of FIELDS; what is empty is left out."""
-    good = exchange.outcome == "answered" and exchange.status < 500
+    good = exchange.outcome == "answered" and exchange.status < 500 and exchange.policy != "report"
     fields: dict[str, object] = {"level": "info" if good else "warning", "event": "request"}
     _add(fields, exchange, _BEFORE_STATUS)
     fields["status"] = exchange.status

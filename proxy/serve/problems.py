@@ -12,6 +12,8 @@ from proxy.wire.application import Answer
 _EXTRA = {
     401: b'WWW-Authenticate: Bearer realm="signing-proxy"\r\n',
     405: b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n",
+    407: (b'Proxy-Authenticate: Basic realm="signing-proxy"\r\n'
+          b'Proxy-Authenticate: Bearer realm="signing-proxy"\r\n'),
     503: b"Retry-After: 1\r\n",
 }
 _RESENDABLE = "Nothing was sent to the bank, so the request may be sent again."
@@ -41,6 +43,11 @@ def problem(error: ProxyError, request_id: str, sent: Sent) -> Answer:
         b"%b" % (len(body), sent.encode(), request_id.encode(), row.proxy_status.encode() or b"proxy_internal_error",
                  row.code.encode(), _EXTRA.get(status, b"")))
     return Answer(line(status), fields, body)
+
+
+def in_clear(error: ProxyError) -> bytes:
+    """A whole answer for a peer that speaks no TLS where TLS is spoken; nothing after it is read."""
+    return b"HTTP/1.1 %b\r\n%bConnection: close\r\n\r\n%b" % problem(error, "handshake", "no")
 
 
 def line(status: int) -> bytes:

@@ -12,7 +12,10 @@ from proxy.wire.pool import Pool
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """prefix: of paths, whole segments.  strip: what is removed from their front.  upstream: its name in metrics."""
+    """prefix: of paths, whole segments.  strip: what is removed from their front.  upstream: its name in metrics.
+
+    host, port, base: how the bank's own URLs begin, for callers that use them unchanged.
+    """
 
     name: str
     listener: str
@@ -20,6 +23,9 @@ class Route:
     strip: bytes
     application: str
     upstream: str
+    host: str
+    port: int
+    base: bytes
     access: Access
     rules: SigningRules
     keyring: Keyring

@@ -22,7 +22,7 @@ _LIMIT_NAMES = 16
 _RATE_LIMIT = re.compile(rb"name=([A-Za-z0-9._-]{1,64}),(\d{1,15});?")
 _LIMIT_FIELDS = (b"x-ratelimit-remaining", b"x-burstlimit-remaining")
 WATCHED_FIELDS = frozenset((b"date", *_LIMIT_FIELDS))
-_NAMES = {method: method.decode() for method in METHODS}
+_NAMES = {method: method.decode() for method in (*METHODS, b"CONNECT")}
 
 Reading = tuple[str, str, tuple[str, ...], Callable[[], Iterable[tuple[tuple[str, ...], float]]]]
 """Name, help, label names, and a function that gives (label values, value) pairs at scrape time."""
@@ -66,6 +66,12 @@ class Telemetry:
         self.connections = Counts(
             prefix + "upstream_connections", "Connections to banks: opened, reused, retried, connect_failed.",
             ("upstream", "event"))
+        self.handshakes = Counts(prefix + "client_tls_handshakes", "TLS handshakes of callers, in tunnels and on TLS "
+                                 "listeners, by outcome.", ("listener", "outcome"))
+        self.tunnels = Counts(prefix + "tunnels", "Tunnels to other hosts that have ended, by policy and outcome.",
+                              ("policy", "outcome"))
+        self.tunnel_bytes = Counts(prefix + "tunnel_bytes", "Bytes that tunnels to other hosts have carried.",
+                                   ("direction",))
         self.reloads = Counts(prefix + "key_reloads", "Reloads of keys and credentials.", ("application", "outcome"))
         self._routes: dict[str, _Route] = {}
         self._labels: dict[tuple[str, str, int, str], tuple[str, ...]] = {}
@@ -110,7 +116,8 @@ class Telemetry:
         for distributions in (self.durations, self.signing, self.upstream):
             yield distributions.family()
         for counts in (self.requests, self.request_bytes, self.response_bytes, self.rejected, self.uncertain,
-                       self.bank_failures, self.connections, self.reloads):
+                       self.bank_failures, self.connections, self.handshakes, self.tunnels, self.tunnel_bytes,
+                       self.reloads):
             yield counts.family()
 
     def seen(self, upstream: str, name: bytes, value: bytes) -> None:

@@ -124,7 +124,7 @@ async def test_no_request_is_lost_while_callers_go_on(bank, start_child):
 
 
 async def test_a_port_in_use_is_said_in_one_sentence(bank, files, proxy, start_proxy):
-    from proxy.app.lifecycle import StartFailed
+    from proxy.app.listeners import StartFailed
 
     with pytest.raises(StartFailed) as failed:
         await start_proxy(bank, port=proxy.port())

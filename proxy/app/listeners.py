@@ -1,0 +1,181 @@
+"""A listener of the configuration becomes a gate, a door and a socket."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import ssl
+import stat
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+
+from proxy.app.client_tokens import ClientTokens
+from proxy.config.address import UNIX, ip_address, is_loopback, where
+from proxy.config.model import Config, Listener, ListenerTls
+from proxy.core.destinations import Destination
+from proxy.errors import KeyUnusable, ProxyError
+from proxy.keys.guarded import read_secret_file, shown
+from proxy.serve.doors import TlsDoor
+from proxy.serve.gate import Gate, own_names
+from proxy.serve.telemetry import Telemetry
+from proxy.wire.addresses import is_local_address
+from proxy.wire.connection import Connection
+from proxy.wire.server import Bound, Server
+
+
+class StartFailed(ProxyError):
+    """A listener could not be opened."""
+
+
+def gate(config: Config, listener: Listener, address: str, port: int, tokens: ClientTokens | None) -> Gate:
+    """The gate of a listener bound to address and port; "" for a Unix socket, which no browser reaches."""
+    clients = listener.tls.client_names if listener.tls is not None else ()
+    ask = (lambda: tokens.current) if tokens is not None else None
+    if listener.address.startswith(UNIX):
+        return Gate(None, tokens=ask, clients=clients)
+    loopback = is_loopback(listener.address)
+    names = own_names(numeric(address), port, loopback=loopback)
+    extra = {name.lower().encode() for name in config.allowed_hosts}
+    return Gate(names | extra, tokens=ask, any_literal=not loopback, clients=clients)
+
+
+def numeric(address: str) -> str:
+    return "127.0.0.1" if address.lower() == "localhost" else address
+
+
+def tls_context(settings: ListenerTls) -> ssl.SSLContext:
+    """For callers: TLS 1.2 or newer, HTTP/1.1, and a client certificate where an authority for it is named.
+
+    Raises KeyUnusable.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    read_secret_file(settings.key_file, allow_group_read=settings.allow_group_read)     # for its mode
+    try:
+        context.load_cert_chain(settings.certificate_file, settings.key_file, password=_no_password)
+    except (OSError, ssl.SSLError, ValueError):
+        raise KeyUnusable("listener_certificate_unusable", shown(settings.certificate_file)) from None
+    if settings.client_ca_file is not None:
+        context.verify_mode = ssl.CERT_REQUIRED
+        try:
+            context.load_verify_locations(settings.client_ca_file)
+        except (OSError, ssl.SSLError):
+            raise KeyUnusable("certificate_format", shown(settings.client_ca_file)) from None
+    return context
+
+
+def _no_password() -> str:
+    raise ValueError("an encrypted key; OpenSSL would ask the terminal")
+
+
+class Doors:
+    """The open listeners of one server.  bound: every (address, port) that is ours, the admin port's included."""
+
+    def __init__(self, config: Config, telemetry: Telemetry) -> None:
+        """Raises KeyUnusable when a token, key or certificate cannot be read."""
+        self.bound: list[Bound] = []
+        self.tokens: dict[str, ClientTokens] = {}
+        self._sockets: list[tuple[Path, tuple[int, int]]] = []
+        self._tls: dict[str, tuple[ListenerTls, TlsDoor]] = {}
+        for name, listener in config.all_listeners().items():
+            if listener.client_token_file is not None and listener.client_token_file not in self.tokens:
+                self.tokens[listener.client_token_file] = ClientTokens(listener.client_token_file)
+            if listener.tls is not None:
+                self._tls[name] = listener.tls, TlsDoor(tls_context(listener.tls), telemetry)
+
+    async def open(self, server: Server, name: str, listener: Listener) -> list[Bound]:
+        """-> the bound pairs; ("unix:/path", 0) for a Unix socket.  Raises StartFailed."""
+        accept = self._tls[name][1].accept if name in self._tls else Connection
+        address, port = listener.address, listener.port or 0
+        try:
+            if not address.startswith(UNIX):
+                bound = await server.listen(name, numeric(address), port, accept=accept)
+                self.bound += bound
+                return bound
+            sock = self._unix_socket(Path(address.removeprefix(UNIX)), int(listener.socket_mode, 8))
+            await server.listen_on(name, sock, accept=accept)
+        except OSError as error:
+            code = "address_in_use" if error.errno == errno.EADDRINUSE else "address_unavailable"
+            raise StartFailed(code, f"{where(address, port)} for listener {name}") from error
+        return [(address, 0)]
+
+    def _unix_socket(self, path: Path, mode: int) -> socket.socket:
+        """A socket that nobody else can connect to before it has its mode; one that a dead process left is replaced."""
+        _remove_abandoned(path)
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        before = os.umask(0o177)
+        try:
+            sock.bind(str(path))
+            os.chmod(path, mode)
+        except BaseException:
+            sock.close()
+            raise
+        finally:
+            os.umask(before)
+        found = path.stat()
+        self._sockets.append((path, (found.st_dev, found.st_ino)))
+        return sock
+
+    def reload(self) -> None:
+        """Reads certificates and keys of TLS listeners again; new callers get them.  Raises KeyUnusable, and then
+        everything stays as it was."""
+        fresh = [(door, tls_context(settings)) for settings, door in self._tls.values()]
+        for door, context in fresh:
+            door.context = context
+
+    def tokens_of(self, listener: Listener) -> ClientTokens | None:
+        return self.tokens.get(listener.client_token_file or "")
+
+    def close(self) -> None:
+        """Removes the sockets that are still ours."""
+        for path, identity in self._sockets:
+            with suppress(OSError):
+                found = path.stat()
+                if (found.st_dev, found.st_ino) == identity:
+                    path.unlink()
+
+    # --- what is us
+
+    def is_own_address(self, address: str, port: int) -> bool:
+        """address: numeric."""
+        target = _unmapped(address)
+        for own, own_port in self.bound:
+            listening = _unmapped(own)
+            if port == own_port and (target == listening or (listening.is_unspecified
+                                                             and (target.is_unspecified or is_local_address(str(target))))):
+                return True
+        return False
+
+    def is_own(self, destination: Destination) -> bool:
+        """Whether a destination is one of these listeners, as far as can be told without a resolver."""
+        host = destination.host
+        if host == "localhost" or host.endswith(".localhost"):
+            return any(self.is_own_address(loopback, destination.port) for loopback in ("127.0.0.1", "::1"))
+        return ip_address(host) is not None and self.is_own_address(host, destination.port)
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Raises OSError(EADDRINUSE) when somebody listens there, or it is no socket."""
+    try:
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            raise OSError(errno.EADDRINUSE, "not a socket")
+    except FileNotFoundError:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1)
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+            return
+    raise OSError(errno.EADDRINUSE, "somebody listens there")
+
+
+def _unmapped(address: str) -> IPv4Address | IPv6Address:
+    ip = ip_address(address.partition("%")[0])
+    assert ip is not None
+    return getattr(ip, "ipv4_mapped", None) or ip

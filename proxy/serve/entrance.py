@@ -1,0 +1,107 @@
+"""One listener: who may speak to it, and where a request in each of the three forms is meant to go.
+
+    GET /path                    to the proxy itself: by prefix                                  RFC 9112 section 3.2.1
+    GET http://bank/path         to a bank by its own URL: by host, then prefix; https all the same      section 3.2.2
+    CONNECT bank:443             a tunnel that ends here; requests inside are judged as the above        section 3.2.3
+    either of the last two to a host that is no bank's: what the operator's policy says, never signed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from proxy.core.destinations import Destination, DestinationPolicy, Verdict, read_authority
+from proxy.core.hosts import HostTable
+from proxy.core.message import Request
+from proxy.core.routing import RouteTable
+from proxy.core.target import origin_form, path_of
+from proxy.errors import Refused
+from proxy.serve.gate import Gate
+from proxy.serve.inside import DEFAULT_PORTS, Inside, Tunnelled
+from proxy.serve.route import Route
+from proxy.wire.connection import Connection
+
+
+class ToBank(NamedTuple):
+    """A CONNECT to a bank's host.  port: its TLS port.  secure: whether TLS is spoken in the tunnel."""
+
+    destination: Destination
+    port: int
+    secure: bool
+
+
+class Elsewhere(NamedTuple):
+    """A destination that is none of the banks, and that the policy lets pass."""
+
+    destination: Destination
+    verdict: Verdict
+
+
+class Entrance:
+    """gate: filled in once the listener's own address is known.  is_own: whether a destination is this proxy itself."""
+
+    __slots__ = ("_hosts", "_is_own", "_policy", "_routes", "gate")
+
+    def __init__(self, routes: RouteTable[Route], policy: DestinationPolicy, *,
+                 is_own: Callable[[Destination], bool]) -> None:
+        self.gate = Gate(())
+        self._routes = routes
+        self._hosts = HostTable(routes)
+        self._policy = policy
+        self._is_own = is_own
+
+    def route(self, connection: Connection, request: Request) -> Route | Elsewhere:
+        """Of a request that is not CONNECT; its target is changed to what a caller of the reverse proxy would write.
+
+        Raises Refused.
+        """
+        inside = connection.inside
+        if isinstance(inside, Tunnelled):
+            inside.check(request)
+            return self._at_bank(inside.host, inside.port, request)
+        clients = inside.clients if isinstance(inside, Inside) else ()
+        if request.scheme:
+            return self._absolute(request, clients)
+        self.gate.check(request, connection.local, clients)
+        target = request.target = origin_form(request.target)
+        return self._routes.find(path_of(target))
+
+    def _absolute(self, request: Request, clients: tuple[str, ...]) -> Route | Elsewhere:
+        self.gate.check_forward(request, clients)
+        destination = read_authority(request.authority, default_port=DEFAULT_PORTS[request.scheme])
+        if destination.host not in self._hosts:
+            elsewhere = self._elsewhere(destination)
+            if request.scheme != b"http":
+                raise Refused("destination_denied", "https is passed on through CONNECT only")
+            return elsewhere
+        port = self._hosts.port(destination, clear=request.scheme == b"http")
+        if port is None:
+            raise Refused("bad_authority", "no route leads to this port of the bank")
+        return self._at_bank(destination.host, port, request)
+
+    def _at_bank(self, host: str, port: int, request: Request) -> Route:
+        route, request.target = self._hosts.find(host, port, origin_form(request.target))
+        return route
+
+    def connect(self, connection: Connection, request: Request) -> ToBank | Elsewhere:
+        """Raises Refused."""
+        inside = connection.inside
+        if isinstance(inside, Tunnelled):
+            raise Refused("method_not_supported", "a tunnel inside a tunnel")
+        self.gate.check_forward(request, inside.clients if isinstance(inside, Inside) else ())
+        destination = read_authority(request.target, default_port=None)
+        if destination.host not in self._hosts:
+            return self._elsewhere(destination)
+        port = self._hosts.port(destination, clear=True)
+        if port is None:
+            raise Refused("destination_denied", "no route leads to this port of the bank")
+        return ToBank(destination, port, secure=port == destination.port)
+
+    def _elsewhere(self, destination: Destination) -> Elsewhere:
+        if self._is_own(destination):
+            raise Refused("self_connect")
+        verdict = self._policy.judge(destination)
+        if verdict.policy == "deny":
+            raise Refused("destination_denied")
+        return Elsewhere(destination, verdict)

@@ -1,0 +1,82 @@
+"""What is known of a connection that lives inside another one: a TLS listener's, or a tunnel to a bank's host."""
+
+from __future__ import annotations
+
+from proxy.core.destinations import Destination, read_authority
+from proxy.core.exchange import Form
+from proxy.core.message import Request
+from proxy.errors import Refused
+from proxy.serve.gate import refuse_pages
+from proxy.wire.connection import Connection
+
+
+DEFAULT_PORTS = {b"http": 80, b"https": 443}
+
+
+class Inside:
+    """clients: names in the client's certificate, the most telling first."""
+
+    __slots__ = ("clients",)
+
+    def __init__(self, clients: tuple[str, ...] = ()) -> None:
+        self.clients = clients
+
+
+class Tunnelled(Inside):
+    """A tunnel that CONNECT opened to a bank and that ends here.
+
+    host: as in Destination.  port: the bank's TLS port.
+    """
+
+    __slots__ = ("_names", "_other_name", "_scheme", "host", "port")
+
+    def __init__(self, destination: Destination, port: int, *, secure: bool, asked: str | None = None,
+                 clients: tuple[str, ...] = ()) -> None:
+        """destination: what CONNECT said.  secure: False where it is the bank's http port, so that http is spoken.
+        asked: the TLS server name (RFC 6066 section 3), None for none."""
+        super().__init__(clients)
+        self.host, self.port = destination.host, port
+        name = bracketed(self.host)
+        self._names = frozenset(text.encode() for text in (name, f"{name}:{destination.port}", f"{name}."))
+        self._scheme = b"https" if secure else b"http"
+        self._other_name = asked is not None and asked.lower().removesuffix(".") != self.host
+
+    def check(self, request: Request) -> None:
+        """Raises Refused: authority_mismatch, browser_origin."""
+        if request.authority.lower() not in self._names or request.scheme not in (b"", self._scheme):
+            raise Refused("authority_mismatch")
+        if self._other_name:
+            raise Refused("authority_mismatch", "the TLS server name is another one")
+        refuse_pages(request)
+
+
+def bracketed(host: str) -> str:
+    """As it stands in a URI or a Host header (RFC 3986 section 3.2.2)."""
+    return f"[{host}]" if ":" in host else host
+
+
+def form_of(connection: Connection, request: Request) -> Form:
+    """By which of the three ways a request came."""
+    if isinstance(connection.inside, Tunnelled) or request.method == b"CONNECT":
+        return "connect"
+    return "absolute" if request.scheme else ""
+
+
+def client_name(connection: Connection) -> str:
+    """The first name in the client's certificate, "" without one."""
+    inside = connection.inside
+    return inside.clients[0] if isinstance(inside, Inside) and inside.clients else ""
+
+
+def destination_of(request: Request | None) -> str:
+    """host:port that a request through the proxy is meant for, "" where it names none."""
+    if request is None:
+        return ""
+    try:
+        if request.method == b"CONNECT":
+            return str(read_authority(request.target, default_port=None))
+        if request.scheme:
+            return str(read_authority(request.authority, default_port=DEFAULT_PORTS[request.scheme]))
+    except Refused:
+        pass
+    return ""
