@@ -32,6 +32,7 @@ _SCALARS = (
     click.option("--structured-logs", is_flag=True, default=None, help="Log lines as JSON."),
     click.option("--unsafe-listen", is_flag=True, default=None,
                  help="Listen beyond loopback without a client token."),
+    click.option("--ca-directory", metavar="DIR", help="Intercept CONNECT with a CA that is kept here."),
     click.option("--timed-reload", type=_SECONDS, metavar="SECONDS",
                  help="Look for new keys this often; 0: only on SIGHUP.  [30]"),
     click.option("--min-sigterm-delay", type=_SECONDS, metavar="SECONDS",
