@@ -46,7 +46,8 @@ class Authority:
     """An authority that has passed every check, and the leaves it has signed.
 
     pem: what clients must trust; subject: its name.  fingerprint_sha256: hex, over its DER.  not_before, not_after:
-    when all certificates of the chain are valid; aware, UTC.  hosts: for which leaf_context() answers.  warnings: sentences.
+    when all certificates of the chain are valid; aware, UTC.  hosts: for which leaf_context() answers.  warnings:
+    sentences.
     """
 
     def __init__(self, settings: AuthoritySettings, chain: Chain, hosts: Sequence[str], *, clock: Clock,

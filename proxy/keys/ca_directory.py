@@ -30,8 +30,13 @@ _NO_WRITING = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 def prepare(directory: str) -> None:
     """Makes it, for its owner only, unless it is there.  Raises KeyUnusable: ca_directory_unusable."""
+    make(directory, 0o700)
+
+
+def make(directory: str, mode: int = 0o777) -> None:
+    """Makes a directory and those above it, unless they are there.  Raises KeyUnusable: ca_directory_unusable."""
     try:
-        os.makedirs(directory, 0o700, exist_ok=True)
+        os.makedirs(directory, mode, exist_ok=True)
     except (OSError, ValueError) as error:
         raise unusable(directory, error) from None
 
