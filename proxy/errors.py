@@ -145,7 +145,7 @@ PROBLEMS: dict[str, Problem] = _table(
     Problem("key_unreadable", 0, "The key, certificate or secret file cannot be read.",
             "Check the path and its permissions."),
     Problem("key_permissions", 0, "The key file can be read by others.",
-            "chmod 600 it; for a Kubernetes fsGroup set allow_group_read: true."),
+            "chmod 600 it; for a Kubernetes fsGroup set allow_group_read: true (the CA's key: ca_allow_group_read)."),
     Problem("key_format", 0, "The file holds no private key in a format this program reads.",
             "Give PEM (PKCS#1, PKCS#8), DER, PKCS#12 or a bare base64 body."),
     Problem("key_ambiguous", 0, "The file holds several private keys, and nothing says which one is meant.",
@@ -163,6 +163,19 @@ PROBLEMS: dict[str, Problem] = _table(
     Problem("not_the_sandbox_key", 0, "The sandbox accepts only the bank's published demo key.",
             "Use the demo key from the bank's documentation, or signature: skip."),
     Problem("secret_missing", 0, "A credential is missing or empty.", "Check the file or the environment variable."),
+    # --- the certificate authority of interception, never by HTTP
+    Problem("ca_not_configured", 0, "No certificate authority is configured, so nothing is intercepted.",
+            "Set ca_directory (--ca-directory, SIGNING_PROXY_CA_DIRECTORY) to a directory where one may be kept."),
+    Problem("ca_missing", 0, "There is no certificate authority in ca_directory yet.",
+            "Make it with 'signing-proxy ca init', or start the proxy once."),
+    Problem("ca_unusable", 0, "The certificate authority cannot be used.",
+            "Give another one, or make a new one with 'signing-proxy ca init --force' and hand it to the clients."),
+    Problem("ca_not_for_host", 0, "The certificate authority may not speak for a host of the routes.",
+            "Make a new one with 'signing-proxy ca init --force' and hand it to the clients, or give one that may."),
+    Problem("ca_directory_unusable", 0, "The directory of the certificate authority cannot be used.",
+            "Check its path and permissions, or name another directory."),
+    Problem("roots_missing", 0, "The system's own certificate authorities cannot be found.",
+            "Install the package ca-certificates, or name a PEM file of them with the variable SSL_CERT_FILE."),
 )
 
 

@@ -8,12 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from proxy.config.address import ip_address, split_egress
+from proxy.config.interception import authority_settings, intercepted_hosts
 from proxy.config.model import Application, Config
 from proxy.config.routes import ResolvedRoute, resolve
 from proxy.core.destinations import Destination, DestinationPolicy
 from proxy.core.routing import RouteTable
 from proxy.core.secret import Secret
 from proxy.errors import ConfigInvalid, KeyUnusable
+from proxy.keys.authority import Authority, load_or_make
 from proxy.keys.credentials import CredentialSource, read_secret
 from proxy.keys.files import FileSource
 from proxy.keys.keyring import Keyring
@@ -38,6 +40,14 @@ def _keyring(name: str, application: Application, routes: list[ResolvedRoute], e
     demanded = {route.profile.key_spki_sha256 for route in routes if route.signs and not route.upstream.is_loopback}
     return Keyring(name, CredentialSource(application.credentials, environ), source,
                    required_spki_sha256=next((spki for spki in demanded if spki), None))
+
+
+def authority(config: Config, environ: Mapping[str, str]) -> Authority | None:
+    """For tunnels to the banks; made when it is not there yet.  Raises KeyUnusable."""
+    settings = authority_settings(config, environ)
+    if settings is None:
+        return None
+    return load_or_make(settings, intercepted_hosts(config), clock=lambda: datetime.now(UTC))
 
 
 def load_keys(rings: Mapping[str, Keyring]) -> None:

@@ -153,8 +153,8 @@ class Running:
 
     async def _start_admin(self) -> None:
         config = self.config
-        self._admin = Server(Admin(self._admin_gate, self.telemetry.registry, self.health, self.report, local=is_loopback),
-                             _ADMIN_LIMITS, config.timeouts)
+        pages = Admin(self._admin_gate, self.telemetry.registry, self.health, self.report, local=is_loopback)
+        self._admin = Server(pages, _ADMIN_LIMITS, config.timeouts)
         listener = Listener(address=config.admin_address, port=config.admin_port)
         for address, port in await self.doors.open(self._admin, ADMIN, listener):
             self.listeners.append((ADMIN, address, port))
@@ -164,6 +164,8 @@ class Running:
         for name, ring in self.rings.items():
             for sentence in ring.current.warnings if ring.current is not None else ():
                 log.warning("application %s: %s", name, sentence)
+        for sentence in self.authority.warnings if self.authority is not None else ():
+            log.warning("certificate authority: %s", sentence)
         places = ", ".join(f"{name} {where(address, port)}" for name, address, port in self.listeners)
         log.info("signing-proxy %s is ready: %s", __version__, places)
 
@@ -205,7 +207,7 @@ class Running:
         try:
             await asyncio.to_thread(self.doors.reload)
         except KeyUnusable as error:
-            log.error("listeners: reload failed, the old certificates stay (%s): %s", error.code, error)
+            log.warning("listeners: reload failed, the old certificates stay (%s): %s", error.code, error)
 
     def _outcome(self, name: str) -> Callable[[ReloadOutcome], None]:
         return lambda outcome: self.telemetry.reloads.add((name, "ok" if outcome.ok else "failed"))

@@ -7,7 +7,6 @@ import os
 import socket
 import ssl
 import stat
-from collections.abc import Callable, Mapping
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
@@ -21,7 +20,6 @@ from proxy.keys.guarded import read_secret_file, shown
 from proxy.serve.doors import TlsDoor
 from proxy.serve.gate import Gate, own_names
 from proxy.serve.telemetry import Telemetry
-from proxy.wire.addresses import is_local_address
 from proxy.wire.connection import Connection
 from proxy.wire.server import Bound, Server
 
@@ -143,12 +141,11 @@ class Doors:
     def is_own_address(self, address: str, port: int) -> bool:
         """address: numeric."""
         target = _unmapped(address)
-        for own, own_port in self.bound:
-            listening = _unmapped(own)
-            if port == own_port and (target == listening or (listening.is_unspecified
-                                                             and (target.is_unspecified or is_local_address(str(target))))):
-                return True
-        return False
+        listening = [_unmapped(own) for own, own_port in self.bound if own_port == port]
+        if target in listening or not listening:
+            return bool(listening)
+        anywhere = target.is_unspecified or any(own.is_unspecified for own in listening)
+        return anywhere and (target.is_unspecified or is_local_address(str(target)))
 
     def is_own(self, destination: Destination) -> bool:
         """Whether a destination is one of these listeners, as far as can be told without a resolver."""
@@ -156,6 +153,17 @@ class Doors:
         if host == "localhost" or host.endswith(".localhost"):
             return any(self.is_own_address(loopback, destination.port) for loopback in ("127.0.0.1", "::1"))
         return ip_address(host) is not None and self.is_own_address(host, destination.port)
+
+
+def is_local_address(address: str) -> bool:
+    """Whether the address is one of this machine's: then something can be bound to it."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return False
+    return True
 
 
 def _remove_abandoned(path: Path) -> None:

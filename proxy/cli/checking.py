@@ -7,14 +7,16 @@ from datetime import datetime
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 
-from proxy.cli import applications, material
+from proxy.cli import applications, authorities, material
 from proxy.cli.rows import Row
 from proxy.cli.sealing import Sealer, seal
 from proxy.cli.verification import judge, parse
+from proxy.config.interception import intercepted_hosts
 from proxy.config.routes import resolve
 from proxy.core.routing import Access
 from proxy.core.secret import Secret
 from proxy.errors import PROBLEMS, KeyUnusable, ProxyError
+from proxy.keys.authority import load
 from proxy.keys.credentials import read_secret
 from proxy.keys.guarded import read_public_file
 from proxy.keys.source import CertificateFacts, LoadedKey
@@ -36,7 +38,26 @@ def check_everything(config: Config, now: datetime) -> list[Row]:
     rows = list(_files(config))
     rows += [_application(name, application, now, keys) for name, application in config.applications.items()]
     rows += [_route(route, config.applications[route.application], now, keys) for route in resolve(config)]
-    return rows
+    return rows + list(_authority(config))
+
+
+def _authority(config: Config) -> Iterator[Row]:
+    """The CA, where interception is configured.  It is not made here: a check changes nothing."""
+    try:
+        settings = authorities.settings_of(config)
+    except KeyUnusable:
+        return
+    name = settings.directory or settings.certificate_file or ""
+    try:
+        found = load(settings, intercepted_hosts(config), clock=authorities.now)
+    except KeyUnusable as error:
+        missing = error.code == "ca_missing"
+        yield Row("ca", name, None, "made when the proxy starts") if missing else Row.problem("ca", name, error)
+        return
+    text = f"for {', '.join(found.hosts)}, {found.fingerprint_sha256[:16]}… until {found.not_after:%Y-%m-%d}"
+    facts = {"hosts": list(found.hosts), "fingerprint_sha256": found.fingerprint_sha256,
+             "not_after": found.not_after.isoformat()}
+    yield Row("ca", name, True, text, warnings=found.warnings, facts=facts)
 
 
 def _files(config: Config) -> Iterator[Row]:

@@ -14,6 +14,8 @@ from proxy.errors import PROBLEMS, ConfigInvalid, ProxyError, Refused
 OK = 0
 FAILED = 1
 REFUSED = 2
+NOT_EXECUTABLE = 126
+NOT_FOUND = 127
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 

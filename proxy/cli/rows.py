@@ -8,12 +8,14 @@ from typing import Literal
 
 from proxy.errors import ProxyError
 
+Kind = Literal["application", "route", "file", "ca", "connection"]
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """ok: None when it was not checked.  code: of the problem.  facts: for programs; no secrets."""
 
-    kind: Literal["application", "route", "file", "connection"]
+    kind: Kind
     name: str
     ok: bool | None
     text: str
@@ -26,6 +28,6 @@ class Row:
                 "warnings": list(self.warnings), **self.facts}
 
     @classmethod
-    def problem(cls, kind: Literal["application", "route", "file", "connection"], name: str,
+    def problem(cls, kind: Kind, name: str,
                 error: ProxyError) -> Row:
         return cls(kind, name, False, str(error), error.code)

@@ -22,9 +22,12 @@ config_file = click.option(
 
 _PORT = click.IntRange(0, 65535)
 _SECONDS = click.FloatRange(min=0)
+_ADDRESS = click.option("--address", metavar="IP", help="Listen here.  [127.0.0.1]")
+_LISTEN_PORT = click.option("--port", type=_PORT, help="Listen on this port; 0 takes any.  [8080]")
+ca_directory = click.option("--ca-directory", metavar="DIR", help="Intercept CONNECT with a CA that is kept here.")
 _SCALARS = (
-    click.option("--address", metavar="IP", help="Listen here.  [127.0.0.1]"),
-    click.option("--port", type=_PORT, help="Listen on this port; 0 takes any.  [8080]"),
+    _ADDRESS,
+    _LISTEN_PORT,
     click.option("--admin-address", metavar="IP", help="Serve health and metrics here.  [127.0.0.1]"),
     click.option("--admin-port", type=_PORT, help="Port for health and metrics.  [9090]"),
     click.option("--quiet", is_flag=True, default=None, help="Log errors only."),
@@ -32,6 +35,7 @@ _SCALARS = (
     click.option("--structured-logs", is_flag=True, default=None, help="Log lines as JSON."),
     click.option("--unsafe-listen", is_flag=True, default=None,
                  help="Listen beyond loopback without a client token."),
+    ca_directory,
     click.option("--timed-reload", type=_SECONDS, metavar="SECONDS",
                  help="Look for new keys this often; 0: only on SIGHUP.  [30]"),
     click.option("--min-sigterm-delay", type=_SECONDS, metavar="SECONDS",
@@ -47,6 +51,11 @@ def scalar_flags(function: F) -> F:
     for option in reversed(_SCALARS):
         function = option(function)
     return function
+
+
+def address_flags(function: F) -> F:
+    """Where the proxy listens, for commands that lead others there."""
+    return _ADDRESS(_LISTEN_PORT(function))
 
 
 def load_config(path: str | None, flags: Mapping[str, object] | None = None) -> Config:

@@ -3,6 +3,7 @@
     model        Config and its parts: what can be set, with defaults and descriptions
     routes       Config -> the routes as the proxy runs them: profile, upstream, signing rules, allow list
     address      is_loopback, host names and ports
+    interception whether tunnels are intercepted, for which hosts, with which authority
     load         the way in: load(path, environ, flags)
     problems     the list of all problems
     document     the YAML file -> plain values, with the line of a duplicate key

@@ -6,9 +6,10 @@ import re
 
 from proxy.config.address import split_egress, split_host_port
 from proxy.config.application_checks import at_most_one, check_application, check_variables
+from proxy.config.interception import check_interception
 from proxy.config.listener_checks import check_listeners
 from proxy.config.model import Config, EgressProxy
-from proxy.config.problems import Problems
+from proxy.config.problems import Problems, below
 from proxy.config.route_checks import check_routes
 
 _USERNAME = re.compile(r"[!-9;-~]+")
@@ -20,6 +21,7 @@ def check(config: Config, problems: Problems) -> None:
     check_listeners(config, problems)
     _check_hosts(config, problems)
     _check_numbers(config, problems)
+    check_interception(config, problems)
     if config.egress_proxy is not None:
         _check_egress(config.egress_proxy, problems)
 

@@ -168,6 +168,14 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         "PEM file of certificate authorities to trust besides the system's."))] = None
     upstream_ca_directory: Annotated[str | None, Meta(description=(
         "Directory of PEM files of certificate authorities to trust besides the system's."))] = None
+    ca_directory: Annotated[str | None, Meta(description=(
+        "Directory in which the certificate authority for intercepting CONNECT is made and kept; giving it switches "
+        "interception on."))] = None
+    ca_certificate_file: Annotated[str | None, Meta(description=(
+        "PEM file of a certificate authority to intercept with instead: its certificate, then its issuers."))] = None
+    ca_key_file: Annotated[str | None, Meta(description="PEM file with the key of `ca_certificate_file`.")] = None
+    ca_allow_group_read: Annotated[bool, Meta(description=(
+        "Accept a CA key that its group may read, as a Kubernetes `fsGroup` makes it."))] = False
     egress_proxy: Annotated[EgressProxy | None, Meta(description="HTTP proxy through which the banks are reached.")] = (
         None)
     limits: Annotated[Limits, Meta(description="Bounds in bytes or counts.")] = msgspec.field(default_factory=Limits)

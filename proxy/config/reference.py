@@ -21,8 +21,8 @@ from proxy.wire.limits import Limits, Timeouts
 
 STRUCTS: tuple[type[Struct], ...] = (Config, Application, Route, Listener, ListenerTls, EgressProxy, Limits, Timeouts)
 FLAGS = frozenset((
-    "address", "port", "admin_address", "admin_port", "unsafe_listen", "timed_reload", "min_sigterm_delay",
-    "max_sigterm_delay", "exit_zero_on_sigterm", "quiet", "debug_logs", "structured_logs"))
+    "address", "port", "admin_address", "admin_port", "unsafe_listen", "ca_directory", "timed_reload",
+    "min_sigterm_delay", "max_sigterm_delay", "exit_zero_on_sigterm", "quiet", "debug_logs", "structured_logs"))
 """Scalar keys that `signing-proxy run` also takes as flags."""
 
 SCHEMA_FILE = Path("config/schema.json")

@@ -8,5 +8,9 @@
     certificate.py  what a QSealC says about its holder; der.py reads the part the library does not
     credentials.py  client id and client secret
     keyring.py      one application's identity; a reload replaces it as a whole or not at all
+    authority.py    the certificate authority of interception: issuing.py makes its certificates, constraints.py limits
+                    them to the bank hosts, ca_chain.py judges them, ca_directory.py keeps them, serving.py hands a leaf
+                    to the TLS library
+    trust.py        what clients are given so that they trust it
     watch.py        the task that notices changed files
 """

@@ -43,8 +43,8 @@ class Call:
     """Implements wire.pool.Call.  connection is None once the caller has gone."""
 
     __slots__ = ("_attempts", "_desk", "_draft", "_key", "_over", "_received", "_refusal", "_response",
-                 "_sealed_at", "_signing", "_size", "_started", "_ticket", "_upstream", "client_name", "connection", "form",
-                 "peer", "request", "request_id", "route")
+                 "_sealed_at", "_signing", "_size", "_started", "_ticket", "_upstream", "client_name", "connection",
+                 "form", "peer", "request", "request_id", "route")
 
     def __init__(self, desk: Desk, connection: Connection, request: Request, route: Route) -> None:
         self._desk = desk

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import ssl
+from collections.abc import Mapping
 
 from proxy.errors import Refused
 from proxy.serve.inside import Inside
@@ -47,7 +48,7 @@ class TlsDoor:
         return Entry(server, self.context, arrived, failed=failed)
 
 
-def certificate_names(certificate: dict[str, object]) -> tuple[str, ...]:
+def certificate_names(certificate: Mapping[str, object]) -> tuple[str, ...]:
     """certificate: as SSLObject.getpeercert() gives it.  URIs and DNS names first, then the common name."""
     found = [(kind, value) for kind, value in _pairs(certificate.get("subjectAltName")) if kind in ("URI", "DNS")]
     subject = certificate.get("subject")

@@ -9,7 +9,6 @@ from proxy.errors import Refused
 from proxy.serve.gate import refuse_pages
 from proxy.wire.connection import Connection
 
-
 DEFAULT_PORTS = {b"http": 80, b"https": 443}
 
 

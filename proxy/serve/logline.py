@@ -29,9 +29,9 @@ _WAITING = 10_000
 _LAST_WORDS = 1.0
 
 FIELDS = ("time", "level", "event", "request_id", "client", "client_name", "listener", "form", "destination", "policy",
-          "route", "application", "method", "path", "status", "outcome", "refused_by", "code", "detail", "hint", "sent", "attempts", "total_ms", "queue_ms",
-          "sign_ms", "upstream_ms", "request_bytes", "response_bytes", "key", "notes", "traceparent", "bank_id",
-          "bank_message_id")
+          "route", "application", "method", "path", "status", "outcome", "refused_by", "code", "detail", "hint", "sent",
+          "attempts", "total_ms", "queue_ms", "sign_ms", "upstream_ms", "request_bytes", "response_bytes", "key",
+          "notes", "traceparent", "bank_id", "bank_message_id")
 """In the order they are written; an empty one is left out.  docs/operations.md says what each means."""
 
 

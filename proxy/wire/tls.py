@@ -47,7 +47,7 @@ class Tls(asyncio.Protocol, asyncio.Transport):
     def eof_received(self) -> bool:
         self._eof = True
         self._read()
-        # What is still to be decrypted after resume_reading() comes first; after close_notify, what is still to be said.
+        # What is still to be decrypted comes first; after close_notify, what is still to be said.
         return (self._paused or self._half) and not self._below.is_closing()
 
     def connection_lost(self, exc: Exception | None) -> None:
