@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -17,11 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from proxy.config.address import UNIX, where
 from proxy.errors import ProxyError
 
 if TYPE_CHECKING:
     from proxy.config.model import Config
 
+MAIN, DEFAULT_PORT = "main", 8080
 BANK_PORT, CONTROL_PORT = 9443, 9444
 HOST = "open.nordea.com"
 _URL = re.compile(r"\s+(bank|control port)\s+(https?://\S+)\s*")
@@ -40,6 +43,7 @@ routes:
     upstream: {upstream}
     host: {host}
 upstream_ca_file: {ca}
+ca_directory: {ca_directory}
 """
 
 _BLOCK = """\
@@ -51,7 +55,7 @@ signing-proxy, with a strict stand-in for the bank: no real bank, no real money.
   metrics    {metrics}
   config     {config}
 
-Three things to try in another terminal:
+Things to try in another terminal:
 
   curl -H 'Authorization: Bearer demo' http://{proxy}/personal/v5/accounts
 
@@ -59,6 +63,13 @@ Three things to try in another terminal:
     -d '{{"amount":"2.00","currency":"EUR"}}' http://{proxy}/personal/v4/payments/domestic
 
   curl --path-as-is http://{proxy}/personal//v5/accounts        (refused, with the reason: '//' cannot be signed)
+
+The same with the bank's own URLs, as an application with HTTP_PROXY and HTTPS_PROXY would call it:
+
+  curl -x http://{proxy} -H 'Authorization: Bearer demo' http://open.nordea.com/personal/v5/accounts
+
+  {program} exec --config-file {config}{more} -- \\
+    curl -H 'Authorization: Bearer demo' https://open.nordea.com/personal/v5/accounts
 
 Ctrl-C stops both.
 """
@@ -139,7 +150,7 @@ def _leave(number: int, frame: object) -> None:
 
 
 def _is_free(address: str, port: int) -> bool:
-    if port == 0:
+    if port == 0 or address.startswith(UNIX):
         return True
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -160,14 +171,27 @@ def _write_config(directory: Path, url: str) -> Path:
     path.write_text(_CONFIG.format(
         client_id=CLIENT_ID, upstream=url, host=HOST, client_secret=json.dumps(str(material.client_secret)),
         key=json.dumps(str(material.seal_key)), certificate=json.dumps(str(material.seal_certificate)),
-        ca=json.dumps(str(material.ca))), encoding="utf-8")
+        ca=json.dumps(str(material.ca)), ca_directory=json.dumps(str(directory / "client-ca"))), encoding="utf-8")
     return path
 
 
 def describe(bank: Bank, listeners: Sequence[tuple[str, str, int]]) -> str:
     """listeners: name, address and port of each, as the proxy opened them."""
-    where = {name: f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-             for name, address, port in listeners}
-    metrics = f"http://{where['admin']}/metrics" if "admin" in where else "off"
-    return _BLOCK.format(proxy=where["main"], bank=bank.url, control=bank.control, metrics=metrics,
-                         config=bank.config_file)
+    places = {name: where(address, port) for name, address, port in listeners}
+    metrics = f"http://{places['admin']}/metrics" if "admin" in places else "off"
+    return _BLOCK.format(proxy=places["main"], bank=bank.url, control=bank.control, metrics=metrics,
+                         config=bank.config_file, program=_program(),
+                         more=_flags(listeners))
+
+
+def _flags(listeners: Sequence[tuple[str, str, int]]) -> str:
+    """What the written configuration does not know of where the proxy listens."""
+    port = next(port for name, _, port in listeners if name == MAIN)
+    return "" if port == DEFAULT_PORT else f" --port {port}"
+
+
+def _program() -> str:
+    """How this program was called, for a line to paste."""
+    called = Path(sys.argv[0])
+    words = [str(called)] if called.stem == "signing-proxy" else [sys.executable, "-m", "proxy"]
+    return shlex.join(words)

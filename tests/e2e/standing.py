@@ -19,6 +19,7 @@ from proxy.emulator import Authority, Emulator, Pair
 from proxy.emulator.authority import write_private
 from proxy.emulator.options import CLIENT_ID
 from proxy.emulator.records import Bell
+from proxy.keys.authority import Authority as ClientAuthority
 from proxy.keys.keyring import Keyring
 from proxy.wire.limits import Limits, Timeouts
 from tests.e2e.line import Answer, Line, connected, within
@@ -127,18 +128,19 @@ class Proxy:
         self.lines = lines
 
     async def __aenter__(self) -> Self:
-        self.running = Running(self.config, await asyncio.to_thread(self._keys), os.environ)
+        rings, authority = await asyncio.to_thread(self._material)
+        self.running = Running(self.config, rings, os.environ, authority)
         await self.running.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.running.close()
 
-    def _keys(self) -> dict[str, Keyring]:
-        """The command reads them before it has a loop."""
+    def _material(self) -> tuple[dict[str, Keyring], ClientAuthority | None]:
+        """The command reads it before it has a loop."""
         rings = compose.keyrings(self.config, os.environ)
         compose.load_keys(rings)
-        return rings
+        return rings, compose.authority(self.config, os.environ)
 
     def port(self, listener: str = "main") -> int:
         return next(port for name, _, port in self.running.listeners if name == listener)

@@ -55,12 +55,12 @@ def test_the_address_a_connection_came_in_on_passes_where_that_is_allowed():
 @pytest.mark.parametrize("field", [
     (b"Origin", b"null"), (b"ORIGIN", b""), (b"Sec-Fetch-Site", b"cross-site"), (b"sec-fetch-site", b"SAME-SITE")])
 def test_a_web_page_is_refused_before_its_token_is_looked_at(field):
-    gate = Gate(NAMES, token=lambda: Secret(b"t"))
+    gate = Gate(NAMES, tokens=lambda: [Secret(b"t")])
     assert refusal(gate, asking(b"localhost", (b"Proxy-Authorization", b"Bearer t"), field)) == "browser_origin"
 
 
 def test_a_token():
-    gate = Gate(NAMES, token=lambda: Secret(b"the-token"))
+    gate = Gate(NAMES, tokens=lambda: [Secret(b"the-token")])
     for value in (b"Bearer the-token", b"bearer the-token", b"BEARER  the-token "):
         gate.check(asking(b"localhost", (b"Proxy-Authorization", value)))
     for value in (b"", b"Bearer", b"Bearer ", b"Bearer the-toke", b"Bearer the-token2", b"Basic the-token",
