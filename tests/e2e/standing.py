@@ -22,7 +22,7 @@ from proxy.emulator.records import Bell
 from proxy.keys.authority import Authority as ClientAuthority
 from proxy.keys.keyring import Keyring
 from proxy.wire.limits import Limits, Timeouts
-from tests.e2e.line import Answer, Line, connected, within
+from tests.e2e.line import Answer, Line, connected, eventually, within
 
 OTHER_ID = "00f0e0d0-c0b0-4a09-8070-605040302010"
 BANK_NAME = "open.nordea.com"
@@ -164,6 +164,10 @@ class Proxy:
     async def metric(self, name: str, **labels: str) -> float:
         """One sample of /metrics; 0 when there is none yet."""
         return samples((await self.admin("/metrics")).body).get((name, tuple(sorted(labels.items()))), 0.0)
+
+    async def until_connections(self, count: int) -> None:
+        """Accepted and not over: connections, handshakes and tunnels."""
+        await eventually(lambda: len(self.running.server.connections) == count)
 
     def later(self, seconds: float) -> None:
         """Lets the pool, the listeners and the calls see a later time."""

@@ -1,0 +1,247 @@
+"""Other doors than a plain loopback port: TLS with client certificates, and Unix sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import ssl
+import stat
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from proxy.app.listeners import StartFailed
+from proxy.config.model import Listener, ListenerTls
+from proxy.emulator.authority import Authority, write_private
+from proxy.errors import KeyUnusable
+from tests.e2e.line import Line, connected, eventually, get, post, within
+from tests.e2e.standing import BANK_NAME
+from tests.e2e.tunnels import Inside, connect, trusting
+
+TOKEN = "the-listeners-token"
+
+
+@pytest.fixture(scope="session")
+def company(tmp_path_factory) -> Path:
+    """A company's own authority: a server's certificate, two clients', and a stranger's."""
+    directory = tmp_path_factory.mktemp("company")
+    ours, other = Authority(), Authority()
+    (directory / "ca.pem").write_bytes(ours.pem)
+    ours.server().write(directory, "server.key", "server.crt")
+    ours.server(("payments.example",)).write(directory, "payments.key", "payments.crt")
+    ours.server(("reports.example",)).write(directory, "reports.key", "reports.crt")
+    other.server(("payments.example",)).write(directory, "stranger.key", "stranger.crt")
+    return directory
+
+
+def settings(company: Path, **changes) -> ListenerTls:
+    return ListenerTls(certificate_file=str(company / "server.crt"), key_file=str(company / "server.key"),
+                       **{"client_ca_file": str(company / "ca.pem"), **changes})
+
+
+def client(company: Path, name: str | None) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(company / "ca.pem")
+    if name is not None:
+        context.load_cert_chain(company / f"{name}.crt", company / f"{name}.key")
+    return context
+
+
+@asynccontextmanager
+async def by_tls(proxy, company, name, *, listener: str = "main"):
+    async with connected(proxy.port(listener)) as outside:
+        inside = Inside(outside, client(company, name), "localhost")
+        await outside.send(inside.hello())
+        try:
+            await inside.shake()
+            yield Line(inside.plain, inside)
+        finally:
+            await inside.close()
+
+
+async def test_a_clients_certificate_lets_it_in_from_anywhere(bank, start_proxy, company):
+    proxy = await start_proxy(bank, address="0.0.0.0", tls=settings(company))
+    async with by_tls(proxy, company, "payments") as line:
+        assert (await line.ask(get("/echo", host="127.0.0.1"))).status == 200
+    assert bank.received[-1].verdict.accepted
+    assert proxy.lines.records[-1].client_name == "payments.example"
+
+
+@pytest.mark.parametrize("name", [None, "stranger"])
+async def test_without_one_that_the_authority_has_signed_nothing_is_heard(bank, start_proxy, company, name, caplog):
+    proxy = await start_proxy(bank, tls=settings(company))
+    with pytest.raises((ssl.SSLError, ConnectionError, AssertionError, Exception)):  # noqa: B017, PT011
+        async with by_tls(proxy, company, name) as line:
+            await line.ask(get("/echo"))
+    await eventually(lambda: "client_ca_file has signed" in caplog.text)
+    assert bank.received.total == 0
+    assert await proxy.metric("signing_proxy_client_tls_handshakes_total", listener="main",
+                              outcome="no_client_certificate") == 1
+
+
+async def test_only_the_named_clients(bank, start_proxy, company):
+    proxy = await start_proxy(bank, tls=settings(company, client_names=("payments.example",)))
+    async with by_tls(proxy, company, "payments") as line:
+        assert (await line.ask(get("/echo"))).status == 200
+    async with by_tls(proxy, company, "reports") as line:
+        assert (await line.ask(get("/echo"))).problem == (403, "client_not_allowed", "no")
+        raw = get(f"http://{BANK_NAME}/echo", host=BANK_NAME)
+        assert (await line.ask(raw)).problem == (403, "client_not_allowed", "no")
+    assert bank.received.total == 1
+
+
+async def test_a_certificate_and_a_token_where_both_are_asked_for(bank, start_proxy, company, tmp_path):
+    write_private(tmp_path / "token", TOKEN.encode())
+    proxy = await start_proxy(bank, tls=settings(company), client_token_file=str(tmp_path / "token"))
+    async with by_tls(proxy, company, "payments") as line:
+        assert (await line.ask(get("/echo"))).status == 401
+        assert (await line.ask(get("/echo", f"Proxy-Authorization: Bearer {TOKEN}"))).status == 200
+
+
+async def test_a_tunnel_through_a_tls_listener(bank, start_proxy, company, tmp_path):
+    """An https:// proxy: TLS in TLS."""
+    proxy = await start_proxy(bank, tls=settings(company), ca_directory=str(tmp_path / "ca"))
+    async with by_tls(proxy, company, "payments") as outer:
+        assert (await outer.ask(connect(f"{BANK_NAME}:443"), bodiless=True)).status == 200
+        inside = Inside(outer, trusting(proxy), BANK_NAME)
+        await outer.send(inside.hello())
+        await inside.shake()
+        line = Line(inside.plain, inside)
+        for number in range(3):
+            assert (await line.ask(post(f"/echo/{number}", host=BANK_NAME))).status == 200
+        await inside.close()
+    assert proxy.lines.records[-1].client_name == "payments.example"
+    assert bank.received.total == 3
+    await proxy.until_connections(0)
+
+
+async def test_plain_http_to_a_tls_listener(proxy_by_tls, bank, caplog):
+    answer = await proxy_by_tls.ask(get("/echo"))
+    assert answer.problem == (400, "listener_speaks_tls", "no")
+    assert "write https://" in caplog.text
+    assert bank.received.total == 0
+
+
+@pytest.fixture
+async def proxy_by_tls(bank, start_proxy, company):
+    return await start_proxy(bank, tls=settings(company))
+
+
+async def test_a_new_certificate_counts_after_a_reload(bank, start_proxy, company, tmp_path):
+    for kind in ("key", "crt"):
+        write_private(tmp_path / f"server.{kind}", (company / f"server.{kind}").read_bytes())
+    proxy = await start_proxy(bank, tls=settings(tmp_path, client_ca_file=None))
+    async with by_tls(proxy, company, None) as line:
+        first = line.writer.tls.getpeercert(binary_form=True)
+    fresh = Authority()
+    fresh.server().write(tmp_path / "fresh" if (tmp_path / "fresh").mkdir() else tmp_path / "fresh", "server.key",
+                         "server.crt")
+    os.replace(tmp_path / "fresh" / "server.crt", tmp_path / "server.crt")
+    await proxy.running.reload()        # half of it: the old one stays
+    async with by_tls(proxy, company, None) as line:
+        assert line.writer.tls.getpeercert(binary_form=True) == first
+    os.replace(tmp_path / "fresh" / "server.key", tmp_path / "server.key")
+    await proxy.running.reload()
+    with pytest.raises(ssl.SSLCertVerificationError):       # it is the other authority's now
+        async with by_tls(proxy, company, None):
+            pass
+
+
+@pytest.mark.parametrize("spoil", ["mode", "pair", "missing", "no_ca"])
+async def test_what_cannot_be_used_is_refused_at_start(bank, start_proxy, company, tmp_path, spoil):
+    for name in ("server.key", "server.crt", "ca.pem"):
+        write_private(tmp_path / name, (company / name).read_bytes())
+    if spoil == "mode":
+        (tmp_path / "server.key").chmod(0o644)
+    elif spoil == "pair":
+        (tmp_path / "server.crt").write_bytes((company / "payments.crt").read_bytes())
+    elif spoil == "missing":
+        (tmp_path / "server.crt").unlink()
+    else:
+        (tmp_path / "ca.pem").write_text("nothing")
+    with pytest.raises(KeyUnusable) as refused:
+        await start_proxy(bank, tls=settings(tmp_path, client_ca_file=str(tmp_path / "ca.pem")))
+    assert refused.value.code == {"mode": "key_permissions", "no_ca": "certificate_format"}.get(
+        spoil, "listener_certificate_unusable")
+
+
+# --- Unix sockets
+
+@asynccontextmanager
+async def by_socket(path: Path):
+    reader, writer = await within(asyncio.open_unix_connection(str(path), limit=1 << 20))
+    try:
+        yield Line(reader, writer)
+    finally:
+        writer.transport.abort()
+
+
+async def test_a_unix_socket(bank, start_proxy, tmp_path):
+    path = tmp_path / "proxy.sock"
+    proxy = await start_proxy(bank, address=f"unix:{path}", ca_directory=str(tmp_path / "ca"))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    async with by_socket(path) as line:
+        assert (await line.ask(get("/echo"))).status == 200
+        assert (await line.ask(get("/echo", host="any.name"))).status == 200     # no browser gets here
+        assert (await line.ask(get(f"http://{BANK_NAME}/echo", host=BANK_NAME))).status == 200
+        assert (await line.ask(get("/echo", "Origin: null"))).status == 403
+    assert proxy.lines.records[0].client == "local"
+    assert ("main", f"unix:{path}", 0) in proxy.running.listeners
+    await proxy.running.close()
+    assert not path.exists()
+
+
+async def test_its_mode_and_a_second_listener(bank, start_proxy, files, tmp_path):
+    path = tmp_path / "more.sock"
+    from proxy.config.model import Route
+    routes = (Route(profile="nordea", upstream=f"https://127.0.0.1:{bank.port}", host=BANK_NAME, listener="more"),)
+    proxy = await start_proxy(bank, listeners={"more": Listener(address=f"unix:{path}", socket_mode="0660")},
+                              routes=routes)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o660
+    async with by_socket(path) as line:
+        assert (await line.ask(get("/echo"))).status == 200
+    assert (await proxy.ask(get("/echo"))).status == 404
+
+
+async def test_a_socket_that_a_dead_process_left_is_replaced(bank, start_proxy, tmp_path):
+    path = tmp_path / "proxy.sock"
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+    await start_proxy(bank, address=f"unix:{path}")
+    async with by_socket(path) as line:
+        assert (await line.ask(get("/echo"))).status == 200
+
+
+@pytest.mark.parametrize("what", ["alive", "file", "no directory"])
+async def test_one_that_is_in_use_is_left_alone(bank, start_proxy, tmp_path, what):
+    path = tmp_path / "proxy.sock" if what != "no directory" else tmp_path / "none" / "proxy.sock"
+    if what == "file":
+        path.write_text("important")
+    elif what == "alive":
+        await start_proxy(bank, address=f"unix:{path}")
+    with pytest.raises(StartFailed) as failed:
+        await start_proxy(bank, address=f"unix:{path}")
+    assert failed.value.code == ("address_unavailable" if what == "no directory" else "address_in_use")
+    if what == "file":
+        assert path.read_text() == "important"
+    elif what == "alive":
+        async with by_socket(path) as line:
+            assert (await line.ask(get("/echo"))).status == 200
+
+
+async def test_a_listener_with_a_token_of_its_own(bank, start_proxy, tmp_path):
+    write_private(tmp_path / "one", b"the-one-token\n")
+    write_private(tmp_path / "other", b"the-other-token\n")
+    from proxy.config.model import Route
+    routes = tuple(Route(profile="nordea", upstream=f"https://127.0.0.1:{bank.port}", host=BANK_NAME, listener=name)
+                   for name in ("main", "more"))
+    proxy = await start_proxy(bank, client_token_file=str(tmp_path / "one"), routes=routes, listeners={
+        "more": Listener(port=0, client_token_file=str(tmp_path / "other"))})
+
+    async def status(listener: str, token: str) -> int:
+        return (await proxy.ask(get("/echo", f"Proxy-Authorization: Bearer {token}"), listener=listener)).status
+
+    assert [await status("main", "the-one-token"), await status("main", "the-other-token")] == [200, 401]
+    assert [await status("more", "the-one-token"), await status("more", "the-other-token")] == [401, 200]
