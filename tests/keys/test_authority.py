@@ -164,7 +164,7 @@ print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), os.getuid())
 @pytest.mark.skipif(sys.platform != "linux", reason="memory files are Linux's; elsewhere a temporary file is used")
 def test_a_leaf_needs_no_disk_even_when_the_process_may_not_be_dumped(tmp_path, authority):
     done = subprocess.run([sys.executable, "-c", UNPRIVILEGED, tmp_path / "ca"], capture_output=True, text=True,
-                          env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False)
+                          env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}, check=False)
     assert done.stderr == ""
     dumpable, uid = map(int, done.stdout.split())
     assert dumpable == 0

@@ -95,9 +95,9 @@ print(made.fingerprint_sha256, *made.warnings)
 
 
 def test_processes_that_start_at_once_end_with_one_authority(directory):
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
     starting = [subprocess.Popen([sys.executable, "-c", STARTER, directory], stdin=subprocess.PIPE,
-                                 stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
-                for _ in range(4)]
+                                 stdout=subprocess.PIPE, text=True, env=environ) for _ in range(4)]
     for child in starting:
         child.stdin.write("go\n")
         child.stdin.flush()
