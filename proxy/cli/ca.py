@@ -147,9 +147,13 @@ def _export(authority: Authority, what: str) -> tuple[str, bytes]:
 
 
 def _print(content: bytes, *, binary: bool) -> None:
-    if binary and sys.stdout.isatty():
+    if binary and _is_terminal():
         raise click.UsageError("A trust store is binary, which no terminal can show. Name a file with --to.")
     click.echo(content, nl=False)
+
+
+def _is_terminal() -> bool:
+    return sys.stdout.isatty()
 
 
 def _files(authority: Authority) -> dict[str, str]:

@@ -43,9 +43,9 @@ def variables(config: Config, directory: str) -> dict[str, Value]:
     from proxy.keys.trust import BUNDLE
 
     host, port = _address(config)
-    token = config.client_token_file
-    user: Value = ("token:", Content(os.path.abspath(token)), "@") if token is not None else ()
-    url: Value = ("http://", *user, f"{bracketed(host)}:{port}")
+    url: Value = (f"http://{bracketed(host)}:{port}",)
+    if config.client_token_file is not None:
+        url = ("http://token:", Content(os.path.abspath(config.client_token_file)), f"@{bracketed(host)}:{port}")
     bundle, certificate = (os.path.join(os.path.abspath(directory), name) for name in (BUNDLE, CERTIFICATE))
     proxies: dict[str, Value] = dict.fromkeys(("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"), url)
     bundles: dict[str, Value] = dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"), (bundle,))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 from typing import Any
@@ -40,9 +41,16 @@ def exec_(config_file: str | None, exports: str | None, command: tuple[str, ...]
         signal.signal(name, signal.SIG_DFL)
     try:
         os.execvpe(command[0], command, environ)  # noqa: S606 - this is what it is for, and no shell is involved
-    except (FileNotFoundError, NotADirectoryError):
+    except (OSError, ValueError) as error:
+        return _explain(command[0], error)
+
+
+def _explain(command: str, error: Exception) -> int:
+    """Complains, and returns the exit code that a shell would give."""
+    absent = isinstance(error, FileNotFoundError | NotADirectoryError)
+    # A directory in PATH that may not be entered is reported as if the command in it might not be executed.
+    if absent or (os.sep not in command and shutil.which(command, os.F_OK) is None):
         complain("failed", "There is no such command. Check its name and PATH.")
         return NOT_FOUND
-    except (OSError, ValueError):
-        complain("failed", "The command cannot be executed. Check that it is a program, and its permissions.")
-        return NOT_EXECUTABLE
+    complain("failed", "The command cannot be executed. Check that it is a program, and its permissions.")
+    return NOT_EXECUTABLE

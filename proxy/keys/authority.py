@@ -159,8 +159,11 @@ def _kept(directory: str, settings: AuthoritySettings) -> Chain:
         raise KeyUnusable("ca_missing", shown(directory))
     anchor, issuer, key = (os.path.join(directory, name) for name in (
         ca_directory.CERTIFICATE, ca_directory.ISSUER, ca_directory.KEY))
-    return read_chain(read_public_file(issuer) + read_public_file(anchor),
-                      read_secret_file(key, allow_group_read=settings.allow_group_read), shown(directory))
+    chain = read_chain(read_public_file(issuer) + read_public_file(anchor),
+                       read_secret_file(key, allow_group_read=settings.allow_group_read), shown(directory))
+    if len(chain.certificates) != 2:
+        raise KeyUnusable("ca_unusable", f"{shown(directory)} holds other certificates than this program puts there")
+    return chain
 
 
 def _given(settings: AuthoritySettings) -> Chain:

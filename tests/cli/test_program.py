@@ -32,8 +32,10 @@ def test_the_document_lists_every_exit_code():
     from proxy.cli import failures
 
     section = DOCUMENT.split("## Exit codes")[1].split("## Messages")[0]
-    codes = {failures.OK, failures.FAILED, failures.REFUSED, failures.INTERRUPTED, failures.BROKEN_PIPE, 143}
-    assert {int(code) for code in re.findall(r"^\| (\d+) \|", section, re.M)} == codes
+    codes = {failures.OK, failures.FAILED, failures.REFUSED, failures.INTERRUPTED, failures.BROKEN_PIPE,
+             failures.NOT_EXECUTABLE, failures.NOT_FOUND, 143}
+    rows = re.findall(r"^\| ([\d, ]+) \|", section, re.M)
+    assert {int(code) for row in rows for code in row.split(",")} == codes
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -56,7 +58,8 @@ def test_help_and_version(process):
 
 
 @pytest.mark.parametrize("arguments", [["nonsense"], ["--nonsense"], ["run", "--port", "x"], ["run", "--port", "70000"],
-                                       ["sign"], ["health", "--admin-port", "0"], ["config", "nonsense"]])
+                                       ["sign"], ["exec"], ["ca", "nonsense"], ["health", "--admin-port", "0"],
+                                       ["config", "nonsense"]])
 def test_a_wrong_command_line_is_one_line_and_2(call, arguments):
     result = call(*arguments)
     assert result.exit_code == 2
@@ -85,7 +88,8 @@ def imported_by(*arguments):
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["run", "--help"], ["sign", "--help"],
-                                       ["health", "--help"], ["verify", "--help"], ["check", "--help"]])
+                                       ["health", "--help"], ["verify", "--help"], ["check", "--help"],
+                                       ["exec", "--help"], ["ca", "env", "--help"]])
 def test_nothing_heavy_is_imported_before_a_command_needs_it(arguments):
     assert not imported_by(*arguments) & {"aiohttp", "cryptography", "yaml", "msgspec", "asyncio", "ssl"}
 
@@ -121,7 +125,7 @@ WORDS = st.one_of(
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(words=st.lists(WORDS, max_size=6))
 def test_no_command_line_ends_in_a_traceback(call, words):
-    words = [word for word in words if word not in ("run", "emulator")]     # these two would serve
+    words = [word for word in words if word not in ("run", "emulator", "exec")]     # these would take this process
     result = call(*words, stdin=b"")
     assert result.exit_code in (0, 1, 2)
     assert "internal_error" not in result.stderr
