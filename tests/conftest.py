@@ -22,6 +22,8 @@ TESTS = str(Path(__file__).parent) + "/"
 MAY_BLOCK: tuple[tuple[str, set[str]], ...] = (
     # The emulator writes its certificates before it listens, and removes them at the end.
     ("proxy/emulator/server.py", {"_context", "stop"}),
+    # A Unix socket's file is made before anything is served, and removed when nothing is any more.
+    ("proxy/app/listeners.py", {"_unix_socket", "close"}),
     # A leaf's key goes to the TLS library through a file in memory, of some hundred bytes.
     ("proxy/keys/serving.py", {"_as_file"}),
 )

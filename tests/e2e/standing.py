@@ -130,7 +130,11 @@ class Proxy:
     async def __aenter__(self) -> Self:
         rings, authority = await asyncio.to_thread(self._material)
         self.running = Running(self.config, rings, os.environ, authority)
-        await self.running.start()
+        try:
+            await self.running.start()
+        except BaseException:
+            await self.running.close()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
