@@ -33,6 +33,11 @@ class Problem:
     hint: str
     proxy_status: str = ""
 
+    @property
+    def uncertain(self) -> bool:
+        """Whether it may come after sending, when nobody knows if the other side has acted; the hint says so."""
+        return "may have acted" in self.hint
+
 
 def _table(*rows: Problem) -> dict[str, Problem]:
     table = {row.code: row for row in rows}
@@ -66,7 +71,14 @@ PROBLEMS: dict[str, Problem] = _table(
     Problem("route_denied", 403, "The route does not allow this method and path.",
             "Add it to the route's allow list, or call a path that is allowed.", _DENIED),
     Problem("self_connect", 403, "The destination is this proxy itself.",
-            "Point the route's upstream at the bank, not at the proxy's own address.", _DENIED),
+            "Point the route's upstream, or the request, at something else than the proxy's own address.", _DENIED),
+    Problem("bad_authority", 400, "The destination is not a host and port that can be read in one way only.",
+            "Write name:port, address:port or [IPv6 address]:port; the detail names the fault.", _REQUEST),
+    Problem("destination_denied", 403, "The destination is neither a bank of this proxy nor listed for tunnels.",
+            "Add the host and port to destinations, or call it without this proxy (NO_PROXY).", _DENIED),
+    Problem("address_denied", 403, "The destination's addresses are none that a tunnel may reach.",
+            "If it is meant, list its network under allow_addresses of its destinations entry.",
+            "destination_ip_prohibited"),
     Problem("route_unknown", 404, "No route matches this path on this listener.",
             "Check the path, or add a route whose prefix matches it.", "destination_not_found"),
     Problem("method_not_supported", 405, "This method is never signed.",
@@ -112,6 +124,19 @@ PROBLEMS: dict[str, Problem] = _table(
             "The bank may have acted: query the status, do not resend.", "connection_write_timeout"),
     Problem("pool_timeout", 503, "No connection to the bank became free in time.",
             "Try again, or raise limits.upstream_connections.", "connection_limit_reached"),
+    # --- other destinations, unsigned
+    Problem("destination_dns", 502, "The destination's host name does not resolve.",
+            "Check the name, and DNS on this machine.", "dns_error"),
+    Problem("destination_unreachable", 502, "The destination refused the connection or could not be reached.",
+            "Check the address, the network and the firewall.", "connection_refused"),
+    Problem("destination_timeout", 504, "No connection to the destination could be made in time.",
+            "Check the network and the firewall, or raise timeouts.connect.", "connection_timeout"),
+    Problem("destination_closed", 502, "The destination closed the connection before it answered.",
+            "The destination may have acted: find out before the request is sent again.", "connection_terminated"),
+    Problem("destination_malformed", 502, "The destination's answer is not well-formed HTTP/1.1.",
+            "The destination may have acted: find out before the request is sent again.", "http_protocol_error"),
+    Problem("destination_no_answer", 504, "The destination did not take the request or answer it in time.",
+            "The destination may have acted: find out before the request is sent again.", "http_response_timeout"),
     # --- start and command line, never by HTTP
     Problem("config_invalid", 0, "The configuration is not usable.", "Correct the listed places."),
     Problem("config_unreadable", 0, "The configuration file cannot be read.", "Check the path and its permissions."),

@@ -7,6 +7,7 @@ from itertools import combinations
 
 from proxy.config.address import ip_address, is_loopback, listen_problem, split_egress, split_host_port
 from proxy.config.application_checks import at_most_one, check_application, check_variables
+from proxy.config.destinations import check_destinations
 from proxy.config.model import MAIN, Config, EgressProxy
 from proxy.config.problems import Problems, below
 from proxy.config.route_checks import check_routes
@@ -20,6 +21,7 @@ def check(config: Config, problems: Problems) -> None:
     _check_listeners(config, problems)
     _check_hosts(config, problems)
     _check_numbers(config, problems)
+    check_destinations(config, problems)
     if config.egress_proxy is not None:
         _check_egress(config.egress_proxy, problems)
 
