@@ -109,6 +109,8 @@ class Relay:
         """One transport is gone."""
         if self.ending is None:
             self._cut("reset" if exc is not None else "aborted")
+        elif self.ending == "closed" and exc is not None:
+            self.ending = "reset"           # before it had taken everything
         if self.near.transport is None and self.far.transport is None and self._on_end is not _nothing:
             on_end, self._on_end = self._on_end, _nothing
             on_end(self)
@@ -185,7 +187,15 @@ class Side(asyncio.BufferedProtocol):
             self._pass_on(data)
         else:
             self._early += data
-            self._tap.pause()
+            self._stop()
+
+    def _stop(self) -> None:
+        """A pause in connection_made() is not always one: before Python 3.12, asyncio begins to read after it."""
+        transport = self.transport
+        if transport is not None and not transport.is_closing():
+            transport.resume_reading()
+            transport.pause_reading()
+            self._tap.paused = True
 
     def _pass_on(self, data: bytes) -> None:
         transport = self.other.transport
