@@ -60,7 +60,7 @@ PROBLEMS: dict[str, Problem] = _table(
             "Remove that name from the Connection header.", _REQUEST),
     Problem("override_not_allowed", 400, "A header asks the bank to act on another method or path than the signed one.",
             "Send the method and path themselves, without X-HTTP-Method-Override or X-Original-URL.", _REQUEST),
-    Problem("caller_closed", 400, "The caller closed its side of the connection before anything was sent to the bank.",
+    Problem("caller_closed", 400, "The caller closed its side of the connection before anything was sent.",
             "Keep the connection open until the answer is here; the request may be sent again.", _REQUEST),
     Problem("content_type_invalid", 400, "The Content-Type header appears more than once or is empty.",
             "Send exactly one Content-Type header.", _REQUEST),
