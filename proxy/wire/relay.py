@@ -16,7 +16,7 @@ from proxy.wire.flow import Tap, reset
 Ending: TypeAlias = Literal["closed", "reset", "idle_timeout", "aborted"]
 """closed: both sides ended in an orderly way.  aborted: we cut it."""
 
-CHUNK = 131072
+CHUNK = 65536
 """Bytes read at a time."""
 _SPARE = 8
 _GIVE_UP = 5.0

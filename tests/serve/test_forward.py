@@ -28,7 +28,8 @@ class Desk(App):
 
     def __init__(self, resolver) -> None:
         super().__init__()
-        self.timeouts, self.recorded = Timeouts(first_byte=20, between_bytes=20, write=20, deadline=100), asyncio.Queue()
+        self.timeouts, self.recorded = Timeouts(
+            connect=1000, first_byte=20, between_bytes=20, write=20, deadline=100), asyncio.Queue()
         self.solos = Solos(Outbound(resolver, lambda address, port: False), Limits(), self.timeouts)
         self.ahead, self.verdict = 0.0, Verdict("tunnel", LOOPBACK)
         loop = asyncio.get_running_loop()
