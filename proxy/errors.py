@@ -33,6 +33,11 @@ class Problem:
     hint: str
     proxy_status: str = ""
 
+    @property
+    def uncertain(self) -> bool:
+        """Whether it may come after sending, when nobody knows if the other side has acted; the hint says so."""
+        return "may have acted" in self.hint
+
 
 def _table(*rows: Problem) -> dict[str, Problem]:
     table = {row.code: row for row in rows}
@@ -55,7 +60,7 @@ PROBLEMS: dict[str, Problem] = _table(
             "Remove that name from the Connection header.", _REQUEST),
     Problem("override_not_allowed", 400, "A header asks the bank to act on another method or path than the signed one.",
             "Send the method and path themselves, without X-HTTP-Method-Override or X-Original-URL.", _REQUEST),
-    Problem("caller_closed", 400, "The caller closed its side of the connection before anything was sent to the bank.",
+    Problem("caller_closed", 400, "The caller closed its side of the connection before anything was sent.",
             "Keep the connection open until the answer is here; the request may be sent again.", _REQUEST),
     Problem("content_type_invalid", 400, "The Content-Type header appears more than once or is empty.",
             "Send exactly one Content-Type header.", _REQUEST),
@@ -135,6 +140,19 @@ PROBLEMS: dict[str, Problem] = _table(
             "The bank may have acted: query the status, do not resend.", "connection_write_timeout"),
     Problem("pool_timeout", 503, "No connection to the bank became free in time.",
             "Try again, or raise limits.upstream_connections.", "connection_limit_reached"),
+    # --- other destinations, unsigned
+    Problem("destination_dns", 502, "The destination's host name does not resolve.",
+            "Check the name, and DNS on this machine.", "dns_error"),
+    Problem("destination_unreachable", 502, "The destination refused the connection or could not be reached.",
+            "Check the address, the network and the firewall.", "connection_refused"),
+    Problem("destination_timeout", 504, "No connection to the destination could be made in time.",
+            "Check the network and the firewall, or raise timeouts.connect.", "connection_timeout"),
+    Problem("destination_closed", 502, "The destination closed the connection before it answered.",
+            "The destination may have acted: find out before the request is sent again.", "connection_terminated"),
+    Problem("destination_malformed", 502, "The destination's answer is not well-formed HTTP/1.1.",
+            "The destination may have acted: find out before the request is sent again.", "http_protocol_error"),
+    Problem("destination_no_answer", 504, "The destination did not take the request or answer it in time.",
+            "The destination may have acted: find out before the request is sent again.", "http_response_timeout"),
     # --- start and command line, never by HTTP
     Problem("config_invalid", 0, "The configuration is not usable.", "Correct the listed places."),
     Problem("config_unreadable", 0, "The configuration file cannot be read.", "Check the path and its permissions."),

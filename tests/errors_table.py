@@ -8,12 +8,11 @@ from pathlib import Path
 from proxy.errors import PROBLEMS, Problem
 
 PAGE = Path(__file__).parent.parent / "docs" / "errors.md"
-UNCERTAIN = "The bank may have acted"
 
 
 def sent(problem: Problem) -> str:
     """Which values Signing-Proxy-Upstream-Sent can have beside this code."""
-    return "no, maybe" if problem.code == "internal_error" or problem.hint.startswith(UNCERTAIN) else "no"
+    return "no, maybe" if problem.code == "internal_error" or problem.uncertain else "no"
 
 
 def by_http() -> list[str]:

@@ -42,4 +42,5 @@ def test_a_row_is_well_formed(problem):
 def test_only_what_happens_after_sending_may_be_uncertain():
     uncertain = {code for code, problem in PROBLEMS.items() if sent(problem) != "no"}
     assert uncertain == {"internal_error", "upstream_closed", "upstream_malformed", "upstream_timeout",
-                         "upstream_write_timeout"}
+                         "upstream_write_timeout", "destination_closed", "destination_malformed",
+                         "destination_no_answer"}

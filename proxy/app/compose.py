@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from proxy.config.address import ip_address, split_egress
+from proxy.config.destinations import destination_policy
 from proxy.config.interception import authority_settings, intercepted_hosts
 from proxy.config.model import Application, Config
 from proxy.config.routes import ResolvedRoute, resolve
-from proxy.core.destinations import Destination, DestinationPolicy
+from proxy.core.destinations import Destination
 from proxy.core.routing import RouteTable
 from proxy.core.secret import Secret
 from proxy.errors import ConfigInvalid, KeyUnusable
@@ -20,9 +21,11 @@ from proxy.keys.credentials import CredentialSource, read_secret
 from proxy.keys.files import FileSource
 from proxy.keys.keyring import Keyring
 from proxy.serve.entrance import Entrance
+from proxy.serve.passages import Passages
 from proxy.serve.route import Route
 from proxy.serve.telemetry import Telemetry
 from proxy.wire.dial import Dialer, Egress, Origin, Resolver
+from proxy.wire.outbound import Outbound
 from proxy.wire.pool import Pool
 
 _CA_SUFFIXES = frozenset((".pem", ".crt", ".cer"))
@@ -146,7 +149,14 @@ def routes(config: Config, rings: Mapping[str, Keyring], banks: Mapping[Origin, 
             for listener in config.all_listeners()}
 
 
-def entrances(config: Config, routes: Mapping[str, RouteTable[Route]], policy: DestinationPolicy,
+def passages(config: Config, telemetry: Telemetry, is_own: Callable[[str, int], bool]) -> Passages:
+    """Called on the event loop."""
+    outbound = Outbound(Resolver(config.timeouts.resolve), is_own)
+    return Passages(outbound, config.limits, config.timeouts, telemetry)
+
+
+def entrances(config: Config, routes: Mapping[str, RouteTable[Route]],
               is_own: Callable[[Destination], bool]) -> dict[str, Entrance]:
     """By listener; their gates are set when they are open."""
+    policy = destination_policy(config)
     return {name: Entrance(routes[name], policy, is_own=is_own) for name in config.all_listeners()}

@@ -22,7 +22,6 @@ from proxy.app import compose, process, status
 from proxy.app.listeners import Doors, gate
 from proxy.config.address import is_loopback, where
 from proxy.config.model import Config, Listener
-from proxy.core.destinations import DestinationPolicy
 from proxy.errors import KeyUnusable
 from proxy.keys.authority import Authority
 from proxy.keys.keyring import Keyring, ReloadOutcome
@@ -32,7 +31,6 @@ from proxy.serve.gate import Gate
 from proxy.serve.gateway import Gateway
 from proxy.serve.interception import Interception
 from proxy.serve.logline import LogLines, Messages
-from proxy.serve.passages import Passages
 from proxy.serve.telemetry import Telemetry
 from proxy.wire.limits import Limits
 from proxy.wire.server import Server
@@ -100,12 +98,12 @@ class Running:
         self._tasks: set[asyncio.Task[None]] = set()
         self.pools = compose.pools(config, compose.tls_context(config), compose.egress(config, environ),
                                    self.telemetry, self.doors.is_own_address)
-        self._entrances = compose.entrances(config, compose.routes(config, rings, self.pools),
-                                            DestinationPolicy(), self.doors.is_own)
+        self._entrances = compose.entrances(config, compose.routes(config, rings, self.pools), self.doors.is_own)
+        self.passages = compose.passages(config, self.telemetry, self.doors.is_own_address)
         self._admin_gate: dict[str, Gate] = {}
         self.gateway = Gateway(
             self._entrances, Interception(authority.leaf_context if authority is not None else None, self.telemetry),
-            Passages(), limits=config.limits, timeouts=config.timeouts, telemetry=self.telemetry,
+            self.passages, limits=config.limits, timeouts=config.timeouts, telemetry=self.telemetry,
             log=None if config.quiet else self.lines, full_paths=config.log_paths == "full")
         self.server = Server(self.gateway, config.limits, config.timeouts)
         self.health = Health({f"application {name}": (lambda ring=ring: status.key_check(ring))  # type: ignore[misc]
@@ -132,7 +130,7 @@ class Running:
             await self._start_admin()
         self.telemetry.read_at_scrape(status.readings(
             rings=self.rings, gateway=self.gateway, server=self.server, pools=self.pools,
-            log_dropped=lambda: self.lines.dropped))
+            passages=self.passages, authority=self.authority, log_dropped=lambda: self.lines.dropped))
         if self.config.timed_reload:
             for tokens in self.doors.tokens.values():
                 self._spawn(tokens.watch(self.config.timed_reload))
@@ -180,6 +178,7 @@ class Running:
         self._ticking = asyncio.get_running_loop().call_later(_TICK, self._tick)
         for pool in self.pools.values():
             pool.tick()
+        self.passages.solos.tick()
 
     def _on_signal(self, received: signal.Signals) -> None:
         if received is signal.SIGHUP:
@@ -245,8 +244,8 @@ class Running:
         end = loop.time() + self.config.max_sigterm_delay
         await self._pause(min(accept_for, self.config.max_sigterm_delay))
         self.server.stop_accepting()
-        self.server.close_idle()
         while (self.gateway.in_flight or self.server.connections) and loop.time() < end and not self._hurry.is_set():
+            self.server.close_idle()        # again and again: a tunnel may fall silent
             await self._pause(0.02)
         if self.gateway.in_flight:
             log.warning("stopping with %d requests in hand; their callers are cut off", self.gateway.in_flight)
@@ -270,6 +269,7 @@ class Running:
             await self._admin.close()
         if self._ticking is not None:
             self._ticking.cancel()
+        await self.passages.close()
         for pool in self.pools.values():
             await pool.close()
         self.gateway.close()

@@ -21,6 +21,7 @@ from proxy.serve.doors import TlsDoor
 from proxy.serve.gate import Gate, own_names
 from proxy.serve.telemetry import Telemetry
 from proxy.wire.connection import Connection
+from proxy.wire.outbound import is_local_address
 from proxy.wire.server import Bound, Server
 
 
@@ -153,17 +154,6 @@ class Doors:
         if host == "localhost" or host.endswith(".localhost"):
             return any(self.is_own_address(loopback, destination.port) for loopback in ("127.0.0.1", "::1"))
         return ip_address(host) is not None and self.is_own_address(host, destination.port)
-
-
-def is_local_address(address: str) -> bool:
-    """Whether the address is one of this machine's: then something can be bound to it."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.bind((address, 0))
-        except OSError:
-            return False
-    return True
 
 
 def _remove_abandoned(path: Path) -> None:

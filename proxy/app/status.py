@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 
 from proxy import __version__
+from proxy.keys.authority import Authority
 from proxy.keys.keyring import Keyring
 from proxy.keys.source import CertificateFacts
 from proxy.serve.gateway import Gateway
+from proxy.serve.passages import Passages
 from proxy.serve.telemetry import Reading
 from proxy.wire.dial import Origin
 from proxy.wire.pool import Pool
@@ -66,11 +68,13 @@ def status_report(*, state: str, since: datetime, listeners: Iterable[tuple[str,
 
 
 def readings(*, rings: Mapping[str, Keyring], gateway: Gateway, server: Server, pools: Mapping[Origin, Pool],
-             log_dropped: Callable[[], int]) -> list[Reading]:
+             passages: Passages, authority: Authority | None, log_dropped: Callable[[], int]) -> list[Reading]:
     """Gauges that are read when somebody scrapes."""
     return [
         ("requests_in_flight", "Requests in hand.", (), lambda: [((), gateway.in_flight)]),
         ("connections", "Accepted connections.", (), lambda: [((), len(server.connections))]),
+        ("open_tunnels", "Tunnels to other hosts that are open or being opened.", (),
+         lambda: [((), passages.open)]),
         ("buffered_bytes", "Bytes of requests held in memory.", (), lambda: [((), server.buffered)]),
         ("loop_lag_seconds", "Worst lateness of the event loop since the last scrape.", (),
          lambda: [((), server.take_lag())]),
@@ -79,6 +83,8 @@ def readings(*, rings: Mapping[str, Keyring], gateway: Gateway, server: Server, 
          lambda: [((name, "current"), ring.current.key.certificate.not_after.timestamp())
                   for name, ring in rings.items()
                   if ring.current and ring.current.key and ring.current.key.certificate]),
+        ("authority_expiry_timestamp_seconds", "When the certificate authority for tunnels expires.", (),
+         lambda: [((), authority.not_after.timestamp())] if authority is not None else []),
         ("upstream_open_connections", "Connections to a bank, idle or busy.", ("upstream", "state"),
          lambda: [((str(origin), state), count) for origin, pool in pools.items()
                   for state, count in (("idle", pool.counts[1]), ("busy", pool.counts[0] - pool.counts[1]))]),

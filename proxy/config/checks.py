@@ -6,6 +6,7 @@ import re
 
 from proxy.config.address import split_egress, split_host_port
 from proxy.config.application_checks import at_most_one, check_application, check_variables
+from proxy.config.destinations import check_destinations
 from proxy.config.interception import check_interception
 from proxy.config.listener_checks import check_listeners
 from proxy.config.model import Config, EgressProxy
@@ -22,6 +23,7 @@ def check(config: Config, problems: Problems) -> None:
     _check_hosts(config, problems)
     _check_numbers(config, problems)
     check_interception(config, problems)
+    check_destinations(config, problems)
     if config.egress_proxy is not None:
         _check_egress(config.egress_proxy, problems)
 

@@ -11,6 +11,7 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from proxy.core.destinations import Policy
 from proxy.core.profiles import PROFILES
 from proxy.core.signing import EmptyBody, FormRule
 from proxy.keys.credentials import CredentialSettings
@@ -18,6 +19,7 @@ from proxy.keys.files import FileSettings
 from proxy.wire.limits import Limits, Timeouts
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
+TunnelPort = Annotated[int, Meta(ge=1, le=65535)]
 Delay = Annotated[float, Meta(ge=0)]
 MAIN = "main"
 
@@ -129,6 +131,22 @@ class Route(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         "Content-Type that is added and signed where the caller sent none."))] = "application/json"
 
 
+class Destination(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What becomes of calls to other hosts than the banks when an application's HTTP_PROXY points here."""
+
+    host: Annotated[str, Meta(description=(
+        "Which hosts: a name, `*.name` for every name below it, an address, a network such as `203.0.113.0/24`, or "
+        "`*` for all. The first entry that fits decides; what fits none is denied."))]
+    policy: Annotated[Policy, Meta(description=(
+        "`tunnel` passes bytes on, never read and never signed; `report` does the same and says each time that it "
+        "would be denied."))] = "deny"
+    ports: Annotated[tuple[TunnelPort, ...], Meta(description="Ports; on any other the entry does not fit.")] = (
+        80, 443)
+    allow_addresses: Annotated[tuple[str, ...], Meta(description=(
+        "Networks that are reached although they are private, loopback or otherwise special; a cloud's metadata "
+        "address only by itself, as /32 or /128."))] = ()
+
+
 class EgressProxy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The HTTP proxy through which the banks are reached, by CONNECT."""
 
@@ -160,6 +178,8 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     applications: Annotated[dict[str, Application], Meta(description="Applications registered at the bank, by name.")
                             ] = {}
     routes: Annotated[tuple[Route, ...], Meta(description="Where requests go; at least one.")] = ()
+    destinations: Annotated[tuple[Destination, ...], Meta(description=(
+        "Other hosts that applications may reach through this proxy, unsigned; none by default."))] = ()
     admin: Annotated[bool, Meta(description="Serve health, metrics and status on the admin port.")] = True
     admin_address: Annotated[str, Meta(description="IP address of the admin port.")] = "127.0.0.1"
     admin_port: Annotated[Port, Meta(description="Port for health, metrics and status; 0 lets the system choose.")] = (

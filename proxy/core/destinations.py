@@ -125,23 +125,30 @@ def read_pattern(text: str) -> str:
     """
     if text == "*":
         return text
-    plain = text[1:-1] if text[:1] == "[" and text[-1:] == "]" else text
-    if "/" in text or ":" in text:
-        try:
-            network = ip_network(plain)
-        except ValueError:
-            raise ValueError("This is neither an address nor a network. Write one such as 203.0.113.0/24, without "
-                             "bits after its length.") from None
-        return str(network) if "/" in text else _canonical(network.network_address)
+    pattern = _network_pattern(text) if "/" in text or ":" in text else _name_pattern(text)
+    if not pattern:
+        raise ValueError("This is not a host pattern. Write a name, *.name, an address, a network such as "
+                         "203.0.113.0/24 without bits after its length, or * for every host; no port, no https://.")
+    return pattern
+
+
+def _network_pattern(text: str) -> str:
+    try:
+        network = ip_network(text[1:-1] if text[:1] == "[" and text[-1:] == "]" else text)
+    except ValueError:
+        return ""
+    return str(network) if "/" in text else _canonical(network.network_address)
+
+
+def _name_pattern(text: str) -> str:
+    """A spelling of an address that is not the canonical one is nothing an operator means."""
     star, name = ("*.", text[2:]) if text[:2] == "*." else ("", text)
     try:
         host = read_host(name) if name.isascii() else ""
     except Refused:
-        host = ""
-    if not host or name[:1] == "[" or (_literal(host) is not None and (star or host != name)):
-        raise ValueError("This is not a host pattern. Write a name, *.name, an address, a network such as "
-                         "203.0.113.0/24, or * for every host; no port, no https://.")
-    return star + host
+        return ""
+    odd = name[:1] == "[" or (_literal(host) is not None and (star or host != name))
+    return "" if odd or not host else star + host
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from proxy.errors import ProxyError, Refused
 from proxy.serve.call import Call
 from proxy.serve.clock import Clock
 from proxy.serve.entrance import Elsewhere, Entrance, ToBank
+from proxy.serve.forward import Forward
 from proxy.serve.inside import client_name, destination_of, form_of
 from proxy.serve.interception import Interception
 from proxy.serve.passages import Passages
@@ -70,11 +71,11 @@ class Gateway:
         if request.method == b"CONNECT":
             to = entrance.connect(connection, request)
             connection.call = (self._interception.opening(connection, to) if isinstance(to, ToBank)
-                               else self._passages.opening(connection, request, to))
+                               else self._passages.opening(self, connection, request, to))
             return
         found = entrance.route(connection, request)
         if isinstance(found, Elsewhere):
-            connection.call = self._passages.forward(connection, request, found)
+            connection.call = self._passages.forward(self, connection, request, found)
             return
         self._admit_to(found, connection, request)
 
@@ -93,24 +94,28 @@ class Gateway:
 
     def handle(self, connection: Connection, request: Request) -> None:
         call = connection.call
-        if isinstance(call, Call):
-            self._seal(call, request)
-        else:
+        if not isinstance(call, Call | Forward):
             call.begin()
-
-    def _seal(self, call: Call, request: Request) -> None:
+            return
         self.in_flight += 1
         try:
             self._require_room(self.in_flight - 1)      # again: others became whole while this one's body came
-            draft = prepare(request, call.route.rules)
-            replaced = call.route.rules.headers.replaced(request.fields) if request.fields else ()
-            if replaced:
-                draft.notes = (*draft.notes, *[f"replaced:{name}" for name in replaced])
-            call.begin(draft)
+            if isinstance(call, Call):
+                self._seal(call, request)
+            else:
+                call.begin()
         except ProxyError as error:
             call.failed(error, "no")
         except Exception as error:      # noqa: BLE001 - no call is left without an answer, and no caller sees a traceback
             call.crashed(error)
+
+    @staticmethod
+    def _seal(call: Call, request: Request) -> None:
+        draft = prepare(request, call.route.rules)
+        replaced = call.route.rules.headers.replaced(request.fields) if request.fields else ()
+        if replaced:
+            draft.notes = (*draft.notes, *[f"replaced:{name}" for name in replaced])
+        call.begin(draft)
 
     def refuse(self, connection: Connection, request: Request | None, error: Refused) -> Answer:
         request_id = self.request_id(request) if request is not None else secrets.token_hex(8)
@@ -166,6 +171,13 @@ class Gateway:
         """A call that had begun is over."""
         self.in_flight -= 1
         self._write(exchange, ruling)
+
+    def note(self, exchange: Exchange) -> None:
+        """A tunnel is over.  It is no request, and is counted by itself."""
+        if exchange.code:
+            self._telemetry.rejected.add((exchange.code,))
+        if self._log is not None:
+            self._log.record(exchange)
 
     def _write(self, exchange: Exchange, ruling: Ruling | None) -> None:
         self._telemetry.record(exchange, ruling)

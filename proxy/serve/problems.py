@@ -16,7 +16,7 @@ _EXTRA = {
           b'Proxy-Authenticate: Bearer realm="signing-proxy"\r\n'),
     503: b"Retry-After: 1\r\n",
 }
-_RESENDABLE = "Nothing was sent to the bank, so the request may be sent again."
+_RESENDABLE = "Nothing was sent, so the request may be sent again."
 
 
 def problem(error: ProxyError, request_id: str, sent: Sent) -> Answer:
@@ -29,7 +29,7 @@ def problem(error: ProxyError, request_id: str, sent: Sent) -> Answer:
         "status": status,
         "detail": error.detail or row.title,
         "code": row.code,
-        "hint": row.hint if sent == "maybe" or not row.hint.startswith("The bank may have acted") else _RESENDABLE,
+        "hint": row.hint if sent == "maybe" or not row.uncertain else _RESENDABLE,
         "request_id": request_id,
         "upstream_sent": sent,
     })

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from enum import Enum
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from proxy.errors import Refused
 from proxy.wire.answer import AnswerReader
+from proxy.wire.limits import Limits, Timeouts
 
 if TYPE_CHECKING:
-    from proxy.wire.pool import Pool, Ticket
+    from proxy.wire.pool import Ticket
 
 _NEVER = float("inf")
 _GIVE_UP = 5.0
@@ -24,13 +25,37 @@ class Phase(Enum):
     CLOSED = 4
 
 
+class Home(Protocol):
+    """Who gives a channel its requests: a pool, or the one call it was opened for."""
+
+    limits: Limits
+    timeouts: Timeouts
+
+    def now(self) -> float:
+        """Loop time."""
+
+    def add(self, channel: Channel) -> None:
+        """A fresh connection is up."""
+
+    def free(self, channel: Channel) -> None:
+        """It is clean and may carry another request."""
+
+    def now_closing(self, channel: Channel) -> None:
+        """No call may take it any more."""
+
+    def lost(self, channel: Channel) -> None: ...
+
+    def again(self, ticket: Ticket, *, reserved: bool) -> None:
+        """Its connection died before the ticket's request was written (reserved), or before a byte of answer."""
+
+
 class Channel(asyncio.Protocol):
     """born, idle_since: loop times.  used: it has answered before, so its peer may be closing it just now."""
 
     __slots__ = ("_answered", "_reader", "_ticket", "_written_at", "born", "deadline", "idle_since", "phase", "pool",
                  "transport", "used")
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Home) -> None:
         self.pool = pool
         self.phase = Phase.IDLE
         self.deadline = _NEVER

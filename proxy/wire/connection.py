@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any, cast
 from proxy.core.message import CHUNKED, Request
 from proxy.errors import Refused
 from proxy.wire.application import Answer
-from proxy.wire.flow import Tap, reset
+from proxy.wire.flow import Tap, hand_over, reset
 from proxy.wire.reader import RequestReader, Step
 from proxy.wire.reply import Reply
 
 if TYPE_CHECKING:
+    from proxy.wire.relay import Side
     from proxy.wire.server import Server
 
 _NEVER = float("inf")
@@ -234,25 +235,14 @@ class Connection(asyncio.Protocol):
             self._reply.body(own.body)
         self.finish()
 
-    def become(self, protocol: asyncio.Protocol) -> None:
-        """Answers the CONNECT in hand with 200 and hands the byte stream over, what was read ahead included.
-
-        protocol: is told connection_made(), then whatever has happened already.
-        """
-        early, transport = self._reader.take(), self.transport
+    def become(self, protocol: asyncio.Protocol | Side) -> None:
+        """Answers the CONNECT in hand with 200 and hands the byte stream over, what was read ahead included."""
         self._account(0)
         self.call = self._request = None
         self.state = State.CLOSED
         self.server.unregister(self)
-        transport.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        transport.set_protocol(protocol)
-        protocol.connection_made(transport)
-        if self._full:
-            protocol.pause_writing()
-        if early:
-            protocol.data_received(early)
-        if self._eof and not protocol.eof_received():
-            transport.close()
+        self.transport.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        hand_over(self.transport, protocol, early=self._reader.take(), full=self._full, ended=self._eof)
         self._tap.resume()
 
     @property

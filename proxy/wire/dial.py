@@ -19,7 +19,10 @@ from proxy.wire.head import parse_response
 from proxy.wire.tls import Tls
 
 _HEAD = 16384
-_ADDRESSES = 4
+_NAMES = 512
+"""Names whose addresses are remembered: other hosts' names come from callers."""
+ADDRESSES = 4
+"""How many of a name's addresses are tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,8 @@ class Resolver:
             raise UpstreamFailed("upstream_dns", sent="no") from error
         addresses = [(int(family), str(where[0]), port) for family, _, _, _, where in found]
         self._cache[host, port] = (loop.time() + self._ttl, addresses)
+        if len(self._cache) > _NAMES:
+            del self._cache[next(iter(self._cache))]
         return addresses
 
     def forget(self, host: str, port: int) -> None:
@@ -126,14 +131,14 @@ class Dialer:
 
     async def _connect(self, host: str, port: int, protocol: asyncio.Protocol, within: float) -> None:
         """Tries the addresses in order; all but the last get an equal share of the time, so that none is left out."""
-        addresses = (await self._resolver.resolve(host, port))[:_ADDRESSES]
+        addresses = (await self._resolver.resolve(host, port))[:ADDRESSES]
         last: OSError | None = None
         for number, (family, address, _) in enumerate(addresses, 1):
             if self._forbidden(address, port):
                 raise UpstreamFailed("self_connect", sent="no")
             try:
                 async with asyncio.timeout(within / len(addresses) if number < len(addresses) else None):
-                    await _dial(family, address, port, protocol)
+                    await dial(family, address, port, protocol)
                 return
             except OSError as error:        # TimeoutError is one
                 last = error
@@ -141,7 +146,8 @@ class Dialer:
         raise UpstreamFailed("upstream_connect", sent="no") from last
 
 
-async def _dial(family: int, address: str, port: int, protocol: asyncio.Protocol) -> None:
+async def dial(family: int, address: str, port: int, protocol: asyncio.BaseProtocol) -> None:
+    """Connects to a numeric address.  Raises OSError."""
     loop = asyncio.get_running_loop()
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:

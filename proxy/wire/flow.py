@@ -6,6 +6,10 @@ import asyncio
 import socket
 import struct
 from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from proxy.wire.relay import Side
 
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER on, for no time at all: close() sends RST."""
@@ -30,6 +34,22 @@ class Tap:
             self.paused = False
             if not self._transport.is_closing():
                 self._transport.resume_reading()
+
+
+def hand_over(transport: asyncio.Transport, protocol: asyncio.Protocol | Side, *, early: bytes, full: bool,
+              ended: bool) -> None:
+    """The stream goes on as something else, which is told what has happened already.
+
+    early: bytes that were read ahead.  full: writing is paused.  ended: the peer has half-closed.
+    """
+    transport.set_protocol(protocol)
+    protocol.connection_made(transport)
+    if full:
+        protocol.pause_writing()
+    if early:
+        protocol.data_received(early)
+    if ended and not protocol.eof_received():
+        transport.close()
 
 
 def reset(transport: asyncio.Transport) -> None:

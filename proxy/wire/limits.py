@@ -21,6 +21,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     connections: Annotated[Count, Meta(description="Accepted connections at a time.")] = 1024
     in_flight: Annotated[Count, Meta(description="Requests in hand at a time.")] = 512
     upstream_connections: Annotated[Count, Meta(description="Connections to one bank host at a time.")] = 64
+    tunnels: Annotated[Count, Meta(description="Open tunnels and unsigned forwards at a time.")] = 512
 
 
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -39,3 +40,4 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     upstream_idle: Annotated[Seconds, Meta(description="How long an idle connection to the bank is kept.")] = 4.0
     upstream_age: Annotated[Seconds, Meta(description="Age at which a connection to the bank is retired.")] = 300.0
     resolve: Annotated[Seconds, Meta(description="How long a resolved address is trusted.")] = 30.0
+    tunnel_idle: Annotated[Seconds, Meta(description="A tunnel without a byte in either direction.")] = 300.0

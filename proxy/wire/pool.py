@@ -15,7 +15,7 @@ from typing import Protocol
 
 from proxy.core.message import Response
 from proxy.errors import ProxyError, Sent, UpstreamFailed
-from proxy.wire.channel import Channel
+from proxy.wire.channel import Channel, Home
 from proxy.wire.dial import Dialer, Origin
 from proxy.wire.limits import Limits, Timeouts
 
@@ -42,7 +42,7 @@ class Ticket:
     __slots__ = ("channel", "connect_failures", "deadline", "done", "fresh_only", "last_failure", "method",
                  "pool", "queue_deadline", "retries", "safe", "sink", "written")
 
-    def __init__(self, pool: Pool, call: Call, method: bytes, deadline: float) -> None:
+    def __init__(self, pool: Home, call: Call, method: bytes, deadline: float) -> None:
         self.pool = pool
         self.sink = call
         self.method = method

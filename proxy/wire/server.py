@@ -16,6 +16,7 @@ Accept = Callable[["Server", str], asyncio.Protocol]
 
 _BACKLOG = 1024
 _TICK = 0.25
+_NEVER = float("inf")
 
 
 class Live(Protocol):
@@ -25,7 +26,6 @@ class Live(Protocol):
     """
 
     deadline: float
-    transport: asyncio.Transport
 
     @property
     def idle(self) -> bool: ...
@@ -89,7 +89,8 @@ class Server:
             try:
                 connection.expired()
             except Exception:       # noqa: BLE001 - a fault of one must not keep the others from their deadlines
-                connection.transport.abort()
+                connection.deadline = _NEVER
+                connection.abort()
 
     def stop_accepting(self) -> None:
         for listener in self._listeners:

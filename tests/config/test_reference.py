@@ -68,7 +68,7 @@ def _common_cases():
 
 def test_yaml_in_the_document_loads(problems):
     blocks = list(_yaml_in_document())
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     for block in blocks:
         assert problems(block if "routes:" in block else APPLICATION + "routes: nordea\n" + block) == []
 

@@ -1,4 +1,4 @@
-"""An application with HTTP_PROXY set calls http://bank/…: routed by host, upgraded to https, sealed as in reverse mode."""
+"""An application with HTTP_PROXY calls http://bank/…: routed by host, upgraded to https, sealed as in reverse mode."""
 
 from __future__ import annotations
 
@@ -155,8 +155,9 @@ async def guarded(bank, start_proxy, tmp_path):
 
 
 @pytest.mark.parametrize("credentials", [
-    "Bearer the-first-token", "bearer the-second-token", "Basic YW55OnRoZS1maXJzdC10b2tlbg==",      # any:the-first-token
-    "BASIC OnRoZS1zZWNvbmQtdG9rZW4="])                                                              # :the-second-token
+    "Bearer the-first-token", "bearer the-second-token",
+    "Basic YW55OnRoZS1maXJzdC10b2tlbg==",       # any:the-first-token
+    "BASIC OnRoZS1zZWNvbmQtdG9rZW4="])          # :the-second-token
 async def test_proxy_credentials_let_in_and_never_leave(bank, guarded, credentials):
     field = f"Proxy-Authorization: {credentials}"
     assert (await guarded.ask(asking(f"{BANK}/echo", field))).status == 200

@@ -112,11 +112,6 @@ async def test_headers_named_in_connection_stop_here(bank, proxy):
     assert not [line for line in last_fields(bank) if line.lower().startswith(b"x-private")]
 
 
-async def test_an_absolute_target_with_the_proxys_own_name_is_taken_as_a_path(bank, proxy):
-    answer = await proxy.ask(get("http://localhost/echo?a=1"))
-    assert answer.json["target"] == "/echo?a=1"
-
-
 async def test_ipv6_loopback_is_served_where_it_is_listened_on(bank, start_proxy):
     proxy = await start_proxy(bank, address="::1")
     async with connected(proxy.port(), "::1") as line:

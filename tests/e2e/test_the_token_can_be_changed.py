@@ -64,8 +64,9 @@ async def test_without_one_a_reload_asks_for_none(bank, start_proxy):
 
 async def test_it_is_read_again_from_time_to_time(bank, start_proxy, file):
     proxy = await start_proxy(bank, client_token_file=str(file), timed_reload=0.01)
+    (tokens,) = proxy.running.doors.tokens.values()
     rewrite(file, NEW)
-    await eventually(lambda: proxy.running._token.current.reveal() == NEW.encode())
+    await eventually(lambda: [token.reveal() for token in tokens.current] == [NEW.encode()])
     assert (await proxy.ask(asking(OLD))).status == 401
     assert (await proxy.ask(asking(NEW))).status == 200
 

@@ -68,7 +68,8 @@ async def test_the_absolute_form_inside(bank, proxy, target):
 
 
 @pytest.mark.parametrize(("target", "host"), [
-    ("/echo", "localhost"), ("/echo", "elsewhere.example"), ("/echo", f"{BANK_NAME}:80"), ("/echo", f"{BANK_NAME}:8443"),
+    ("/echo", "localhost"), ("/echo", "elsewhere.example"), ("/echo", f"{BANK_NAME}:80"),
+    ("/echo", f"{BANK_NAME}:8443"),
     (f"http://{BANK_NAME}/echo", BANK_NAME), ("https://elsewhere.example/echo", "elsewhere.example")])
 async def test_another_host_inside_is_misdirected(bank, proxy, target, host):
     async with tunnelled(proxy) as line:
@@ -176,8 +177,9 @@ async def test_a_client_that_does_not_trust_the_authority_is_told_of_in_the_log(
 
 async def test_a_client_that_is_too_old(proxy, caplog):
     old = trusting(proxy)
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="TLSv1_1"):
         old.minimum_version = ssl.TLSVersion.TLSv1_1
+    with pytest.warns(DeprecationWarning, match="TLSv1_1"):
         old.maximum_version = ssl.TLSVersion.TLSv1_1
     old.set_ciphers("ALL:@SECLEVEL=0")
     with pytest.raises(ssl.SSLError):

@@ -101,7 +101,7 @@ async def test_a_route_that_leads_back_to_the_proxy(bank, start_proxy, closed_po
     proxy = await start_proxy(bank)
     for number, address in enumerate(("127.0.0.1", "[::ffff:127.0.0.1]", "localhost")):
         looped = await start_proxy(f"https://{address}:{proxy.port()}")
-        looped.running._bound.append(("127.0.0.1", proxy.port()))
+        looped.running.doors.bound.append(("127.0.0.1", proxy.port()))
         answer = await looped.ask(get(f"/echo/{number}"))
         assert answer.problem == (403, "self_connect", "no")
     assert bank.received.total == 0

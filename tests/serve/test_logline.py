@@ -16,7 +16,8 @@ from proxy.core.exchange import Exchange, Timings, path_template
 from proxy.serve.logline import FIELDS, LineFormatter, LogLines, as_text, describe, timestamp
 
 FULL = Exchange(
-    request_id="id", client="127.0.0.1", listener="main", route="nordea", application="shop", method="POST",
+    request_id="id", client="127.0.0.1", client_name="n", listener="main", form="absolute", destination="h:80",
+    policy="tunnel", route="nordea", application="shop", method="POST",
     path="/x", status=502, outcome="failed", refused_by="proxy", code="upstream_closed", detail="d", sent="maybe",
     attempts=1, request_bytes=2, response_bytes=3, key="k", notes=("form_sorted", "content_type_added"),
     traceparent="t", bank_id="b", bank_message_id="m", timings=Timings(.001, .002, .003, .0061))

@@ -1,0 +1,262 @@
+"""What HTTP_PROXY also brings: calls to hosts that are no bank.  Denied, or passed on untouched, and never signed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+
+import pytest
+
+from proxy.config.model import Destination
+from tests.e2e.line import connected, eventually, get, post, request, reset
+from tests.e2e.peers import Peer, serving, silent_peer
+from tests.e2e.tunnels import connect
+
+LOOPBACK = ("127.0.0.0/8",)
+
+
+def rule(port: int, policy: str = "tunnel", host: str = "127.0.0.1", **more) -> tuple[Destination, ...]:
+    return (Destination(host=host, policy=policy, ports=(port,), **{"allow_addresses": LOOPBACK, **more}),)
+
+
+@pytest.fixture
+async def echo():
+    """Gives back what it hears, and half-closes when its peer does."""
+    peer = Peer()
+
+    async def handle(reader, writer):
+        while data := await reader.read(65536):
+            peer.heard.append(data)
+            writer.write(data)
+            await writer.drain()
+        writer.write_eof()
+        await reader.read()
+
+    async with serving(peer, handle):
+        yield peer
+
+
+@pytest.fixture
+async def shop():
+    """A plain HTTP server."""
+    peer = Peer()
+
+    async def handle(reader, writer):
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = [int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")]
+        peer.heard.append(head + (await reader.readexactly(length[0]) if length else b""))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Two: 1\r\nX-Two: 2\r\n\r\nhello")
+        await writer.drain()
+        await reader.read()
+
+    async with serving(peer, handle):
+        yield peer
+
+
+@pytest.mark.parametrize("policy", ["tunnel", "report"])
+async def test_a_tunnel_passes_bytes_both_ways(bank, start_proxy, echo, policy):
+    proxy = await start_proxy(bank, destinations=rule(echo.port, policy))
+    async with connected(proxy.port()) as line:
+        answer = await line.ask(connect(f"127.0.0.1:{echo.port}") + b"early", bodiless=True)
+        assert (answer.status, answer.reason, answer.fields) == (200, b"Connection established", ())
+        assert await line.reader.readexactly(5) == b"early"
+        for number in range(10):
+            await line.send(b"\x00\xff%d" % number)
+            assert await line.reader.readexactly(3) == b"\x00\xff%d" % number
+        line.writer.write_eof()
+        assert await line.rest() == b""
+    record = await proxy.lines.last()
+    assert (record.method, record.form, record.destination, record.policy) == (
+        "CONNECT", "connect", f"127.0.0.1:{echo.port}", policy)
+    assert (record.status, record.outcome, record.detail, record.request_bytes, record.response_bytes) == (
+        200, "answered", "closed", 35, 35)
+    assert await proxy.metric("signing_proxy_tunnels_total", policy=policy, outcome="closed") == 1
+    assert await proxy.metric("signing_proxy_tunnel_bytes_total", direction="sent") == 35
+    assert await proxy.metric("signing_proxy_open_tunnels") == 0
+    await proxy.until_connections(0)
+    assert bank.received.total == 0
+
+
+async def test_a_plain_request_is_passed_on_unsigned(bank, start_proxy, shop):
+    proxy = await start_proxy(bank, destinations=rule(shop.port))
+    host = f"127.0.0.1:{shop.port}"
+    raw = post(f"http://{host}//a/../b?c=%zz", b"x=1", "Proxy-Authorization: Basic dTpw", "Proxy-Connection: close",
+               "Connection: X-Mine", "X-Mine: 1", "X-Other: 2", host=host)
+    async with proxy.connect() as line:
+        answer = await line.ask(raw)
+        assert (answer.status, answer.body, answer.all("X-Two")) == (200, b"hello", [b"1", b"2"])
+        assert (await line.ask(get("/echo"))).status == 200     # and the connection goes on, to the bank
+    (heard,) = shop.heard
+    assert heard.startswith(b"POST //a/../b?c=%zz HTTP/1.1\r\n")
+    assert heard.endswith(b"\r\n\r\nx=1")
+    lowered = heard.lower()
+    assert b"x-other: 2" in lowered
+    for absent in (b"signature", b"digest", b"x-ibm", b"x-nordea", b"proxy-", b"x-mine"):
+        assert absent not in lowered
+    record = proxy.lines.records[0]
+    assert (record.form, record.destination, record.policy, record.key) == ("absolute", host, "tunnel", "")
+    assert bank.received.total == 1
+
+
+async def test_trace_is_not_passed_on(bank, start_proxy, shop):
+    proxy = await start_proxy(bank, destinations=rule(shop.port))
+    host = f"127.0.0.1:{shop.port}"
+    assert (await proxy.ask(request("TRACE", f"http://{host}/", host=host))).problem == (
+        405, "method_not_supported", "no")
+
+
+@pytest.mark.parametrize(("pattern", "networks"), [("127.0.0.1", ()), ("*", ()), ("*", ("10.0.0.0/8",))])
+async def test_an_address_inside_is_refused_and_never_dialled(bank, start_proxy, shop, pattern, networks):
+    proxy = await start_proxy(bank, destinations=rule(shop.port, host=pattern, allow_addresses=networks))
+    for host in ("127.0.0.1", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]", "[64:ff9b::7f00:1]"):
+        where = f"{host}:{shop.port}"
+        for raw in (connect(where), get(f"http://{where}/", host=where)):
+            answer = await proxy.ask(raw)
+            assert answer.problem in ((403, "address_denied", "no"), (403, "destination_denied", "no"))
+    assert shop.accepted == 0
+
+
+async def test_a_name_that_resolves_to_an_address_inside_is_refused_after_resolution(bank, start_proxy, shop):
+    proxy = await start_proxy(bank, destinations=rule(shop.port, host="*", allow_addresses=()))
+    asked = []
+
+    async def resolve(host, port):
+        asked.append(host)
+        return [(2, "127.0.0.1", port), (2, "10.0.0.1", port), (2, "169.254.169.254", port)]
+
+    proxy.running.passages.outbound._resolver.resolve = resolve
+    where = f"rebound.example:{shop.port}"
+    assert (await proxy.ask(connect(where))).problem == (403, "address_denied", "no")
+    assert (await proxy.ask(get(f"http://{where}/", host=where))).problem == (403, "address_denied", "no")
+    assert asked == ["rebound.example"] * 2
+    assert shop.accepted == 0
+
+
+@pytest.mark.parametrize("listener", ["main", "admin"])
+async def test_a_name_that_resolves_to_this_proxy(bank, start_proxy, listener):
+    proxy = await start_proxy(bank, destinations=(Destination(host="*", policy="tunnel", ports=tuple(range(1, 65536)),
+                                                              allow_addresses=LOOPBACK),))
+
+    async def resolve(host, port):
+        return [(2, "127.0.0.1", port)]
+
+    proxy.running.passages.outbound._resolver.resolve = resolve
+    where = f"myself.example:{proxy.port(listener)}"
+    assert (await proxy.ask(connect(where))).problem == (403, "self_connect", "no")
+    assert (await proxy.ask(get(f"http://{where}/metrics", host=where))).problem == (403, "self_connect", "no")
+
+
+async def test_a_destination_that_is_not_there(bank, start_proxy, unused_tcp_port):
+    proxy = await start_proxy(bank, destinations=rule(unused_tcp_port))
+    where = f"127.0.0.1:{unused_tcp_port}"
+    async with proxy.connect() as line:
+        for raw in (connect(where), get(f"http://{where}/", host=where)):
+            assert (await line.ask(raw)).problem == (502, "destination_unreachable", "no")
+        assert (await line.ask(get("/echo"))).status == 200
+    assert proxy.lines.records[0].destination == where
+    assert await proxy.metric("signing_proxy_tunnels_total", policy="tunnel", outcome="failed") == 1
+
+
+async def test_the_port_must_be_listed(bank, start_proxy, shop):
+    proxy = await start_proxy(bank, destinations=rule(shop.port + 1 if shop.port < 65535 else 1))
+    assert (await proxy.ask(connect(f"127.0.0.1:{shop.port}"))).problem == (403, "destination_denied", "no")
+    assert shop.accepted == 0
+
+
+async def test_an_idle_tunnel_ends(bank, start_proxy, echo):
+    proxy = await start_proxy(bank, destinations=rule(echo.port))
+    async with connected(proxy.port()) as line:
+        assert (await line.ask(connect(f"127.0.0.1:{echo.port}"), bodiless=True)).status == 200
+        await line.send(b"x")
+        assert await line.reader.readexactly(1) == b"x"
+        proxy.later(301)
+        with pytest.raises(ConnectionError):
+            await line.rest()
+    assert (await proxy.lines.last()).detail == "idle_timeout"
+    await echo.until_all_gone()
+
+
+async def test_a_destination_that_sends_no_more_is_told_on_and_the_other_way_goes_on(bank, start_proxy):
+    peer = Peer()
+
+    async def handle(reader, writer):
+        writer.write(b"all there is")
+        writer.write_eof()
+        peer.heard.append(await reader.read())
+
+    async with serving(peer, handle):
+        proxy = await start_proxy(bank, destinations=rule(peer.port))
+        async with connected(proxy.port()) as line:
+            assert (await line.ask(connect(f"127.0.0.1:{peer.port}"), bodiless=True)).status == 200
+            assert await line.rest() == b"all there is"
+            await line.send(b"and this after it")
+            line.writer.write_eof()
+            await peer.until_all_gone()
+    assert peer.heard == [b"and this after it"]
+
+
+@pytest.mark.parametrize("early", [True, False])
+async def test_a_caller_that_leaves(bank, start_proxy, early):
+    async with silent_peer() as peer:
+        proxy = await start_proxy(bank, destinations=rule(peer.port))
+        async with connected(proxy.port()) as line:
+            await line.send(connect(f"127.0.0.1:{peer.port}"))
+            if not early:
+                assert (await line.answer(bodiless=True)).status == 200
+            reset(line)
+        await eventually(lambda: proxy.running.passages.open == 0)
+        await peer.until_all_gone()
+        await proxy.until_connections(0)
+
+
+async def test_no_more_tunnels_than_the_limit(bank, start_proxy):
+    async with silent_peer() as peer:
+        proxy = await start_proxy(bank, destinations=rule(peer.port), limits={"tunnels": 2})
+        where = f"127.0.0.1:{peer.port}"
+        async with connected(proxy.port()) as one, connected(proxy.port()) as two, connected(proxy.port()) as three:
+            for line in (one, two):
+                assert (await line.ask(connect(where), bodiless=True)).status == 200
+            for raw in (connect(where), get(f"http://{where}/", host=where)):
+                answer = await three.ask(raw)
+                assert answer.problem == (503, "overloaded", "no")
+                assert "limits.tunnels" in answer.json["detail"]
+            assert (await three.ask(get("/echo"))).status == 200
+            reset(one)
+            await eventually(lambda: proxy.running.passages.open == 1)
+            assert (await three.ask(connect(where), bodiless=True)).status == 200
+
+
+async def test_a_thousand_open_tunnels_leave_nothing_behind(bank, start_proxy, echo):
+    count = 1000
+    proxy = await start_proxy(bank, destinations=rule(echo.port), limits={"tunnels": 1100, "connections": 1200})
+    descriptors = len(os.listdir("/proc/self/fd"))
+    raw = connect(f"127.0.0.1:{echo.port}") + b"hello"
+    streams = []
+    for _ in range(count):
+        reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port())
+        writer.write(raw)
+        streams.append((reader, writer))
+    for reader, _ in streams:
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+        assert await reader.readexactly(5) == b"hello"
+    assert proxy.running.passages.open == count
+    assert await proxy.metric("signing_proxy_open_tunnels") == count
+    for _, writer in streams:
+        writer.transport.abort()
+    await proxy.until_connections(0)
+    await echo.until_all_gone()
+    assert proxy.running.passages.open == 0
+    streams.clear()
+    await eventually(lambda: len(os.listdir("/proc/self/fd")) <= descriptors)
+
+
+async def test_tunnels_that_are_silent_do_not_keep_a_stopping_proxy(bank, start_child):
+    async with silent_peer() as peer:
+        child = await start_child(bank, destinations=rule(peer.port), max_sigterm_delay=20.0)
+        async with connected(child.port) as line:
+            assert (await line.ask(connect(f"127.0.0.1:{peer.port}"), bodiless=True)).status == 200
+            child.signal(signal.SIGTERM)
+            assert await line.rest() == b""
+        assert await child.ended() == 143
+        await peer.until_all_gone()
