@@ -98,10 +98,9 @@ async def test_an_unreadable_request_is_refused_and_nothing_after_it_is_read(ban
     assert [received.target for received in bank.received] == ["/echo"]
 
 
-async def test_a_tunnel_is_not_for_this_port(bank, proxy):
-    own = f"localhost:{proxy.port()}"
+async def test_a_method_that_is_never_signed_is_told_which_are(bank, proxy):
     async with proxy.connect() as line:
-        answer = await line.ask(f"CONNECT {own} HTTP/1.1\r\nHost: {own}\r\n\r\n".encode())
+        answer = await line.ask(request("TRACE", "/echo"))
         assert answer.problem == (405, "method_not_supported", "no")
         assert "CONNECT" not in answer["Allow"]
         assert "TRACE" not in answer["Allow"]

@@ -44,7 +44,7 @@ async def shop():
 
     async def handle(reader, writer):
         head = await reader.readuntil(b"\r\n\r\n")
-        length = [int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")]
+        length = [int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
         peer.heard.append(head + (await reader.readexactly(length[0]) if length else b""))
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Two: 1\r\nX-Two: 2\r\n\r\nhello")
         await writer.drain()
