@@ -35,7 +35,8 @@ def pytest_asyncio_loop_factories(config, item):
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Which clients ran, and what they could do."""
-    reports = [report for kind in ("passed", "failed", "skipped", "error") for report in terminalreporter.getreports(kind)]
+    kinds = ("passed", "failed", "skipped", "error")
+    reports = [report for kind in kinds for report in terminalreporter.getreports(kind)]
     if lines := matrix.table(reports):
         terminalreporter.section("clients through the proxy")
         for line in lines:

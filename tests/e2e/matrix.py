@@ -27,8 +27,9 @@ class Client:
 
     command: "{trust}" stands for `trust`, words for clients that the environment does not tell whom to trust; other
     names in braces are environment variables.  needs: a program on PATH.  module: what it needs besides, of Node or of
-    Python.  clear, secure: the form in which http:// and https:// URLs reach the proxy.  version: a command that shows
-    it.
+    Python.  clear, secure: the form in which http:// and https:// URLs reach the proxy.  late: it looks at the
+    certificate only after the handshake, so that all the proxy sees is a connection that closes.  version: a command
+    that shows it.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Client:
     clear: str = "absolute"
     secure: str = "connect"
     trust: tuple[str, ...] = ()
+    late: bool = False
     version: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -105,7 +107,7 @@ def _java(name: str, which: str) -> Client:
 CLIENTS = (
     Client("curl", ("sh", _program("curl.sh")), "curl", version=("curl", "--version")),
     Client("wget", ("sh", _program("wget.sh"), "{trust}"), "wget", version=("wget", "--version"),
-           trust=("--ca-certificate={SSL_CERT_FILE}",)),
+           trust=("--ca-certificate={SSL_CERT_FILE}",), late=True),
     _python("requests", "requests"),
     _python("httpx", "httpx"),
     _python("aiohttp", "aiohttp"),

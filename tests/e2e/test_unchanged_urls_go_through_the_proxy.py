@@ -51,15 +51,16 @@ async def test_no_trust_no_call(client, bank, intercepting, run_client, lines, c
                            f"https://open.nordea.com{PAYMENTS}", BODY, trusting=False)
     assert ran.code != 0
     assert ran.statuses == []
-    await eventually(lambda: "no TLS in its tunnel to open.nordea.com" in caplog.text)
-    assert "not trust the certificate authority" in caplog.text
-    assert "ca env" in caplog.text
     assert (bank.received.total, lines.records) == (0, [])
+    if not client.late:
+        await eventually(lambda: "no TLS in its tunnel to open.nordea.com" in caplog.text)
+        assert "not trust the certificate authority" in caplog.text
+        assert "ca env" in caplog.text
 
 
 @every_client
 async def test_the_token_in_the_proxys_url(client, bank, intercepting, run_client, lines, tried):
-    """With client_token_file, as `signing-proxy exec` tells it: http://token:…@host:port, or an Authenticator in Java."""
+    """With client_token_file, as `signing-proxy exec` tells it: http://token:…@host:port."""
     tried(client, "token in the URL", "ok")
     ran = await run_client(client, await intercepting(token=TOKEN), f"https://open.nordea.com{ACCOUNTS}",
                            f"https://open.nordea.com{PAYMENTS}", BODY)

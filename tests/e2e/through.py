@@ -64,7 +64,8 @@ def environment(proxy: Proxy, home: Path, *, trusting: bool = True) -> dict[str,
     ours = child(config, config.ca_directory, clean(home) | before, token)
     if not trusting:
         ours = {name: value for name, value in ours.items() if name not in TRUST}
-        ours["JAVA_TOOL_OPTIONS"] = " ".join(word for word in ours["JAVA_TOOL_OPTIONS"].split() if "trustStore" not in word)
+        words = [word for word in ours["JAVA_TOOL_OPTIONS"].split() if "trustStore" not in word]
+        ours["JAVA_TOOL_OPTIONS"] = " ".join(words)
     return ours
 
 
