@@ -17,7 +17,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 PROGRAMS = Path(__file__).parent / "clients"
 NODE = os.environ.get("NODE_PATH") or str(ROOT / ".run/node/node_modules")
-INSTALL = {"node": "nodejs", "java": "default-jdk-headless", "go": "golang-go", "php": "php-cli php-curl"}
+INSTALL = {"node": "nodejs", "javac": "default-jdk-headless", "go": "golang-go", "php": "php-cli php-curl"}
 """The package where it is not called as the program is."""
 
 
@@ -101,7 +101,7 @@ def _node(name: str, module: str, program: str, *arguments: str, **more: Any) ->
 
 
 def _java(name: str, which: str) -> Client:
-    return Client(name, ("java", "-cp", "{GET_AND_POST}", "GetAndPost", which), "java", version=("java", "-version"))
+    return Client(name, ("java", "-cp", "{GET_AND_POST}", "GetAndPost", which), "javac", version=("java", "-version"))
 
 
 CLIENTS = (
@@ -124,7 +124,8 @@ CLIENTS = (
     Client("Go net/http", ("{GO_CLIENT}",), "go", version=("go", "version")),
     Client("PHP curl", ("php", "{trust}", _program("client.php")), "php", version=("php", "--version"),
            trust=("-d", "curl.cainfo={SSL_CERT_FILE}")),
-    Client("Ruby Net::HTTP", ("ruby", _program("client.rb")), "ruby", version=("ruby", "--version")),
+    Client("Ruby Net::HTTP", ("ruby", "-r", _program("no_names.rb"), _program("client.rb")), "ruby",
+           version=("ruby", "--version")),
 )
 BY_NAME = {client.name: client for client in CLIENTS}
 
@@ -153,7 +154,7 @@ def table(reports: Iterable[Any]) -> list[str]:
     rows: dict[str, dict[str, str]] = {}
     reasons: dict[str, str] = {}
     for report in reports:
-        properties = dict(report.user_properties)
+        properties = dict(getattr(report, "user_properties", ()))      # what was not collected has none
         if "client" not in properties or (report.when != "call" and report.passed):
             continue
         row = rows.setdefault(properties["client"], {"version": properties["version"]})
