@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import sys
 import tempfile
 from pathlib import Path
@@ -16,10 +17,13 @@ from proxy.emulator.server import Emulator
 
 ROOT = Path(__file__).parent.parent
 PAYMENT = b'{"amount":"2.00","currency":"SEK","creditor":{"name":"Company A"}}'
+BANK = "open.nordea.com"
+CONNECT = b"CONNECT open.nordea.com:443 HTTP/1.1\r\nHost: open.nordea.com:443\r\n\r\n"
 CONFIG = """\
 port: {port}
 admin_port: {admin}
 upstream_ca_file: {directory}/ca.pem
+ca_directory: {directory}/client-ca
 applications:
   demo:
     client_id: {client_id}
@@ -49,9 +53,20 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
-async def exchange(port: int, request: bytes) -> bytes:
-    """One raw request and the raw answer, which ends when the proxy closes."""
+async def exchange(port: int, request: bytes, trusted: Path | None = None) -> bytes:
+    """One raw request and the raw answer, which ends when the proxy closes.
+
+    trusted: the authority's certificate; the request then goes through a tunnel to the bank's host, in TLS.
+    """
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    if trusted is not None:
+        writer.write(CONNECT)
+        show("<", await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20))
+        await writer.start_tls(ssl.create_default_context(cafile=str(trusted)), server_hostname=BANK)
+        certificate = writer.get_extra_info("peercert")
+        print(f"  TLS with {certificate['subjectAltName'][0][1]}, a certificate by "
+              f"{dict(pair for (pair,) in certificate['issuer'])['commonName']}; inside:")
+        show(">", request)
     writer.write(request)
     await writer.drain()
     answer = await asyncio.wait_for(reader.read(), 20)
@@ -60,20 +75,20 @@ async def exchange(port: int, request: bytes) -> bytes:
     return answer
 
 
-def request(port: int, method: str, target: str, body: bytes = b"") -> bytes:
-    head = (f"{method} {target} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
+def request(host: str, method: str, target: str, body: bytes = b"") -> bytes:
+    head = (f"{method} {target} HTTP/1.1\r\nHost: {host}\r\n"
             "Authorization: Bearer demo\r\nConnection: close\r\n")
     if body:
         head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
     return head.encode() + b"\r\n" + body
 
 
-async def tell(bank: Emulator, port: int, raw: bytes) -> None:
-    """Sends one request and shows both sides of the proxy."""
+async def tell(bank: Emulator, port: int, raw: bytes, trusted: Path | None = None) -> None:
+    """Sends one request and shows both sides of the proxy.  trusted: as in exchange()."""
     seen = bank.received.total
-    answer = await exchange(port, raw)
     print("  the application sent:")
-    show(">", raw)
+    show(">", raw if trusted is None else CONNECT)
+    answer = await exchange(port, raw, trusted)
     if bank.received.total > seen:
         received = list(bank.received)[-1]
         ours = {line.split(b":")[0].lower() for line in raw.split(b"\r\n\r\n")[0].split(b"\r\n")[1:]}
@@ -92,19 +107,24 @@ def _masked(line: bytes) -> bytes:
     return b"X-IBM-Client-Secret: ***" if line.lower().startswith(b"x-ibm-client-secret") else line
 
 
-async def walk(bank: Emulator, port: int, admin: int) -> None:
+async def walk(bank: Emulator, port: int, admin: int, trusted: Path) -> None:
+    here = f"127.0.0.1:{port}"
     title("1  A GET without a signature goes in, a sealed one reaches the bank")
-    await tell(bank, port, request(port, "GET", "/personal/v5/accounts"))
+    await tell(bank, port, request(here, "GET", "/personal/v5/accounts"))
     title("2  A payment: the body's digest is covered too")
-    await tell(bank, port, request(port, "POST", "/personal/v4/payments/domestic", PAYMENT))
+    await tell(bank, port, request(here, "POST", "/personal/v4/payments/domestic", PAYMENT))
     title("3  A target the bank would refuse to verify never leaves")
-    await tell(bank, port, request(port, "GET", "//personal/v5/accounts"))
+    await tell(bank, port, request(here, "GET", "//personal/v5/accounts"))
     title("4  The bank executes a payment and dies before it answers: nothing is sent twice, and the caller is told")
     executed = bank.executions.total
     bank.faults.add("close_after")
-    await tell(bank, port, request(port, "POST", "/personal/v4/payments/domestic", PAYMENT))
+    await tell(bank, port, request(here, "POST", "/personal/v4/payments/domestic", PAYMENT))
     print(f"  payments executed by that call: {bank.executions.total - executed}")
-    title("5  What the operator sees")
+    title("5  The bank's own URL, as a program with HTTP_PROXY asks for it: signed, and https to the bank all the same")
+    await tell(bank, port, request(BANK, "GET", f"http://{BANK}/personal/v5/accounts?limit=10"))
+    title("6  The same with HTTPS_PROXY: a tunnel, and in it TLS with the proxy, by an authority it trusts")
+    await tell(bank, port, request(BANK, "POST", "/personal/v4/payments/domestic", PAYMENT), trusted)
+    title("7  What the operator sees")
     async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{admin}/metrics") as answer:
         for line in (await answer.text()).splitlines():
             if line.startswith(("signing_proxy_requests_total", "signing_proxy_rejected_total",
@@ -133,12 +153,12 @@ async def main() -> int:
                         print("The proxy did not start; its last words:", *lines, sep="\n")
                         return 1
                     lines.append(line.decode())
-                await walk(bank, port, admin)
+                await walk(bank, port, admin, directory / "client-ca" / "ca.pem")
             finally:
                 if process.returncode is None:
                     process.terminate()
                 _, log = await process.communicate()
-            title("6  Its log: one line per request, no secret, no account number")
+            title("8  Its log: one line per request, no secret, no account number")
             show(" ", log)
     title("The end. README.md says how to point it at the real bank.")
     return 0

@@ -14,8 +14,10 @@ import uvloop
 
 from proxy.emulator import Authority, Emulator, Options
 from proxy.emulator.options import CLIENT_ID
+from tests.e2e import matrix
 from tests.e2e.child import Child
 from tests.e2e.standing import Bank, Files, Lines, Proxy, configuration
+from tests.e2e.through import Ran, make_authority, run, write_token
 
 # What these prove hangs on how a transport ends, and there the two loops differ.
 BOTH_LOOPS = ("test_cut_answers_are_not_ended", "test_nothing_is_executed_twice", "test_timeouts",
@@ -29,6 +31,16 @@ def pytest_asyncio_loop_factories(config, item):
 
         loops["asyncio"] = asyncio.SelectorEventLoop
     return loops
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Which clients ran, and what they could do."""
+    kinds = ("passed", "failed", "skipped", "error")
+    reports = [report for kind in kinds for report in terminalreporter.getreports(kind)]
+    if lines := matrix.table(reports):
+        terminalreporter.section("clients through the proxy")
+        for line in lines:
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
@@ -111,3 +123,48 @@ def start_child(files: Files, stack: AsyncExitStack, tmp_path: Path) -> Callable
         return await stack.enter_async_context(Child(configuration(bank, files, **changes), path))
 
     return start
+
+
+@pytest.fixture(scope="session")
+def client_ca(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ca_directory with an authority in it, which takes a moment to make."""
+    return make_authority(tmp_path_factory.mktemp("client-ca"))
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return matrix.compiled(tmp_path_factory.mktemp("compiled"))
+
+
+@pytest.fixture
+def intercepting(bank: Emulator, start_proxy: Callable[..., Awaitable[Proxy]], client_ca: Path, tmp_path: Path,
+                 ) -> Callable[..., Awaitable[Proxy]]:
+    """intercepting(token=b"", **settings): a proxy that ends tunnels to the bank; token: callers must present it."""
+    async def start(*, token: bytes = b"", **changes: object) -> Proxy:
+        if token:
+            changes["client_token_file"] = str(write_token(tmp_path / "client-token", token))
+        return await start_proxy(bank, ca_directory=str(client_ca), **changes)
+
+    return start
+
+
+@pytest.fixture
+def run_client(compiled: dict[str, str], tmp_path: Path) -> Callable[..., Awaitable[Ran]]:
+    """run_client(client, proxy, *arguments, trusting=True, **variables): as `signing-proxy exec` would run it."""
+    async def start(client: matrix.Client, proxy: Proxy, *arguments: str, **how: object) -> Ran:
+        return await run(client, proxy, tmp_path, compiled, *arguments, **how)
+
+    return start
+
+
+@pytest.fixture
+def tried(record_property: Callable[[str, object], None]) -> Callable[[matrix.Client, str, str], None]:
+    """tried(client, column, result): a cell of the table, if the test passes; skips when the client is missing."""
+    def record(client: matrix.Client, column: str, result: str) -> None:
+        for name, value in (("client", client.name), ("version", client.release), ("column", column),
+                            ("result", result)):
+            record_property(name, value)
+        if client.missing:
+            pytest.skip(client.missing)
+
+    return record
