@@ -114,6 +114,9 @@ PROBLEMS: dict[str, Problem] = _table(
     # --- the signature
     Problem("key_unavailable", 503, "There is no usable signing key for this route.",
             "Look at /status and the log for the reason, mend the key, and reload.", "proxy_configuration_error"),
+    Problem("ca_unusable", 503, "The certificate authority cannot be used.",
+            "Give another one, or make a new one with 'signing-proxy ca init --force' and hand it to the clients.",
+            "proxy_configuration_error"),
     Problem("signing_failed", 503, "The key source could not make the signature.",
             "Look at the log for the reason; the request may be sent again.", "proxy_internal_error"),
     Problem("internal_error", 500, "The proxy failed in a way its authors did not foresee.",
@@ -186,8 +189,6 @@ PROBLEMS: dict[str, Problem] = _table(
             "Set ca_directory (--ca-directory, SIGNING_PROXY_CA_DIRECTORY) to a directory where one may be kept."),
     Problem("ca_missing", 0, "There is no certificate authority in ca_directory yet.",
             "Make it with 'signing-proxy ca init', or start the proxy once."),
-    Problem("ca_unusable", 0, "The certificate authority cannot be used.",
-            "Give another one, or make a new one with 'signing-proxy ca init --force' and hand it to the clients."),
     Problem("ca_not_for_host", 0, "The certificate authority may not speak for a host of the routes.",
             "Make a new one with 'signing-proxy ca init --force' and hand it to the clients, or give one that may."),
     Problem("ca_directory_unusable", 0, "The directory of the certificate authority cannot be used.",

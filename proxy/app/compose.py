@@ -50,7 +50,10 @@ def authority(config: Config, environ: Mapping[str, str]) -> Authority | None:
     settings = authority_settings(config, environ)
     if settings is None:
         return None
-    return load_or_make(settings, intercepted_hosts(config), clock=lambda: datetime.now(UTC))
+    found = load_or_make(settings, intercepted_hosts(config), clock=lambda: datetime.now(UTC))
+    for host in found.hosts:
+        found.leaf_context(host)        # what cannot be used is known before the first caller, and none waits for it
+    return found
 
 
 def load_keys(rings: Mapping[str, Keyring]) -> None:

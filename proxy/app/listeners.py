@@ -77,6 +77,7 @@ class Doors:
     def __init__(self, config: Config, telemetry: Telemetry) -> None:
         """Raises KeyUnusable when a token, key or certificate cannot be read."""
         self.bound: list[Bound] = []
+        self._names = {name.lower().partition(":")[0].removesuffix(".") for name in config.allowed_hosts}
         self.tokens: dict[str, ClientTokens] = {}
         self._sockets: list[tuple[Path, tuple[int, int]]] = []
         self._tls: dict[str, tuple[ListenerTls, TlsDoor]] = {}
@@ -151,6 +152,8 @@ class Doors:
     def is_own(self, destination: Destination) -> bool:
         """Whether a destination is one of these listeners, as far as can be told without a resolver."""
         host = destination.host
+        if host in self._names:
+            return any(port == destination.port for _, port in self.bound)
         if host == "localhost" or host.endswith(".localhost"):
             return any(self.is_own_address(loopback, destination.port) for loopback in ("127.0.0.1", "::1"))
         return ip_address(host) is not None and self.is_own_address(host, destination.port)

@@ -77,13 +77,12 @@ def exports_of(config: Config, directory: str | None) -> str:
 
 
 def client_token(config: Config) -> bytes:
-    """The token that callers must present, b"" when there is none.  Raises KeyUnusable."""
-    from proxy.keys.credentials import read_secret
+    """The first of the tokens that callers must present, b"" when there is none.  Raises KeyUnusable."""
+    from proxy.keys.tokens import read_tokens
 
     if config.client_token_file is None:
         return b""
-    return read_secret(file=config.client_token_file, env=None, what="client token", allow_group_read=False,
-                       environ={}).secret.reveal()
+    return read_tokens(config.client_token_file)[0].reveal()
 
 
 def tell_warnings(authority: Authority) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 
+from proxy.app.listeners import tls_context
 from proxy.cli import applications, authorities, material
 from proxy.cli.rows import Row
 from proxy.cli.sealing import Sealer, seal
@@ -20,6 +21,7 @@ from proxy.keys.authority import load
 from proxy.keys.credentials import read_secret
 from proxy.keys.guarded import read_public_file
 from proxy.keys.source import CertificateFacts, LoadedKey
+from proxy.keys.tokens import read_tokens
 
 if TYPE_CHECKING:
     from proxy.config.model import Application, Config
@@ -35,7 +37,7 @@ Keys = dict[str, LoadedKey | None]
 def check_everything(config: Config, now: datetime) -> list[Row]:
     """now: aware."""
     keys: Keys = {}
-    rows = list(_files(config))
+    rows = [*_files(config), *_listeners(config)]
     rows += [_application(name, application, now, keys) for name, application in config.applications.items()]
     rows += [_route(route, config.applications[route.application], now, keys) for route in resolve(config)]
     return rows + list(_authority(config))
@@ -63,14 +65,11 @@ def _authority(config: Config) -> Iterator[Row]:
 def _files(config: Config) -> Iterator[Row]:
     """Files beside those of the applications."""
     egress = config.egress_proxy
-    secrets: list[tuple[str, str | None, str | None]] = [("client_token_file", config.client_token_file, None)]
     if egress is not None and (egress.password_file or egress.password_env):
-        secrets.append(("egress_proxy.password", egress.password_file, egress.password_env))
-    for name, file, env in secrets:
-        if file is None and env is None:
-            continue
+        name = "egress_proxy.password"
         try:
-            read_secret(file=file, env=env, what=name, allow_group_read=True, environ=applications.environ())
+            read_secret(file=egress.password_file, env=egress.password_env, what=name, allow_group_read=True,
+                        environ=applications.environ())
             yield Row("file", name, True, "")
         except KeyUnusable as error:
             yield Row.problem("file", name, error)
@@ -80,6 +79,24 @@ def _files(config: Config) -> Iterator[Row]:
             yield Row("file", "upstream_ca_file", True, "")
         except KeyUnusable as error:
             yield Row.problem("file", "upstream_ca_file", error)
+
+
+def _listeners(config: Config) -> Iterator[Row]:
+    """How each listener knows its clients."""
+    for name, listener in config.all_listeners().items():
+        ways = []
+        try:
+            if listener.client_token_file is not None:
+                count = len(read_tokens(listener.client_token_file))
+                ways.append(f"{count} client tokens" if count > 1 else "a client token")
+            if listener.tls is not None:
+                tls_context(listener.tls)
+                ways.append("TLS with client certificates" if listener.tls.client_ca_file is not None else "TLS")
+        except KeyUnusable as error:
+            yield Row.problem("listener", name, error)
+            continue
+        if ways:
+            yield Row("listener", name, True, ", ".join(ways))
 
 
 def _application(name: str, application: Application, now: datetime, keys: Keys) -> Row:

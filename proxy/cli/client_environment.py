@@ -26,7 +26,7 @@ _POWERSHELL_QUOTES = re.compile("['‘’‚‛]")
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What stands in a file, which is not to be shown."""
+    """The first line of a file, which is not to be shown."""
 
     path: str
 
@@ -43,9 +43,10 @@ def variables(config: Config, directory: str) -> dict[str, Value]:
     from proxy.keys.trust import BUNDLE
 
     host, port = _address(config)
-    url: Value = (f"http://{bracketed(host)}:{port}",)
+    scheme = "http" if config.tls is None else "https"
+    url: Value = (f"{scheme}://{bracketed(host)}:{port}",)
     if config.client_token_file is not None:
-        url = ("http://token:", Content(os.path.abspath(config.client_token_file)), f"@{bracketed(host)}:{port}")
+        url = (f"{scheme}://token:", Content(os.path.abspath(config.client_token_file)), f"@{bracketed(host)}:{port}")
     bundle, certificate = (os.path.join(os.path.abspath(directory), name) for name in (BUNDLE, CERTIFICATE))
     proxies: dict[str, Value] = dict.fromkeys(("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"), url)
     bundles: dict[str, Value] = dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"), (bundle,))
@@ -100,12 +101,12 @@ def _java_word(word: str) -> str:
 
 
 def _sh(name: str, value: Value) -> str:
-    parts = [shlex.quote(part) if isinstance(part, str) else f'"$(cat {shlex.quote(part.path)})"' for part in value]
+    parts = [shlex.quote(part) if isinstance(part, str) else f'"$(head -n 1 {shlex.quote(part.path)})"' for part in value]
     return f"export {name}={''.join(parts)}"
 
 
 def _fish(name: str, value: Value) -> str:
-    parts = [_fish_word(part) if isinstance(part, str) else f"(cat {_fish_word(part.path)})" for part in value]
+    parts = [_fish_word(part) if isinstance(part, str) else f"(head -n 1 {_fish_word(part.path)})" for part in value]
     return f"set -gx {name} {''.join(parts)}"
 
 
@@ -115,7 +116,7 @@ def _fish_word(text: str) -> str:
 
 
 def _powershell(name: str, value: Value) -> str:
-    parts = [_powershell_word(part) if isinstance(part, str) else f"(Get-Content -LiteralPath "
+    parts = [_powershell_word(part) if isinstance(part, str) else f"(Get-Content -TotalCount 1 -LiteralPath "
              f"{_powershell_word(part.path)})" for part in value]
     return f"$env:{name} = {' + '.join(parts)}"
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from proxy.errors import ProxyError
 
-Kind = Literal["application", "route", "file", "ca", "connection"]
+Kind = Literal["application", "route", "file", "listener", "ca", "connection"]
 
 
 @dataclass(frozen=True, slots=True)

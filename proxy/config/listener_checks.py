@@ -40,7 +40,7 @@ def _check_listener(place: str, listener: Listener, config: Config, problems: Pr
     address = listener.address
     _check_address(f"{place}address", address, problems)
     if listener.port is None and not address.startswith(UNIX):
-        problems.bad(f"{place}port", "This key is missing. Add it.")
+        problems.add(f"{place}port", "This key is missing. Add it.")
     if _MODE.fullmatch(listener.socket_mode) is None:
         problems.add(f"{place}socket_mode", "This is not a mode. Write one such as '0660', in quotes.")
     tls = listener.tls

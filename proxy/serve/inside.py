@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from proxy.core.destinations import Destination, read_authority
 from proxy.core.exchange import Form
 from proxy.core.message import Request
@@ -20,6 +22,9 @@ class Inside:
     def __init__(self, clients: tuple[str, ...] = ()) -> None:
         self.clients = clients
 
+    def over(self, requests: int) -> None:
+        """The connection has ended.  requests: that came in it."""
+
 
 class Tunnelled(Inside):
     """A tunnel that CONNECT opened to a bank and that ends here.
@@ -27,18 +32,24 @@ class Tunnelled(Inside):
     host: as in Destination.  port: the bank's TLS port.
     """
 
-    __slots__ = ("_names", "_other_name", "_scheme", "host", "port")
+    __slots__ = ("_names", "_other_name", "_scheme", "_unused", "host", "port")
 
     def __init__(self, destination: Destination, port: int, *, secure: bool, asked: str | None = None,
-                 clients: tuple[str, ...] = ()) -> None:
+                 clients: tuple[str, ...] = (), unused: Callable[[], None] = lambda: None) -> None:
         """destination: what CONNECT said.  secure: False where it is the bank's http port, so that http is spoken.
-        asked: the TLS server name (RFC 6066 section 3), None for none."""
+        asked: the TLS server name (RFC 6066 section 3), None for none.  unused: called when it ends without a request.
+        """
         super().__init__(clients)
+        self._unused = unused
         self.host, self.port = destination.host, port
         name = bracketed(self.host)
         self._names = frozenset(text.encode() for text in (name, f"{name}:{destination.port}", f"{name}."))
         self._scheme = b"https" if secure else b"http"
         self._other_name = asked is not None and asked.lower().removesuffix(".") != self.host
+
+    def over(self, requests: int) -> None:
+        if not requests:
+            self._unused()
 
     def check(self, request: Request) -> None:
         """Raises Refused: authority_mismatch, browser_origin."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import ssl
 from collections.abc import Callable
+from functools import partial
 
 from proxy.errors import KeyUnusable, Refused
 from proxy.serve.entrance import ToBank
@@ -79,7 +80,8 @@ class Opening:
     def _inner(self, asked: str | None) -> Connection:
         outer, to = self._connection, self._to
         clients = outer.inside.clients if isinstance(outer.inside, Inside) else ()
-        inside = Tunnelled(to.destination, to.port, secure=to.secure, asked=asked, clients=clients)
+        inside = Tunnelled(to.destination, to.port, secure=to.secure, asked=asked, clients=clients,
+                           unused=partial(_unused, outer.peer, to.destination.host))
         return Connection(outer.server, outer.listener, inside)
 
     def _failed(self, entry: Entry, failure: Failure) -> bytes:
@@ -94,3 +96,8 @@ class Opening:
     def half_closed(self) -> None: ...
     def pause(self) -> None: ...
     def resume(self) -> None: ...
+
+
+def _unused(peer: str, host: str) -> None:
+    log.info("client %s: its tunnel to %s ended without a request, as with clients that look at our certificate only "
+             "after the handshake; if it should have sent one, see 'signing-proxy ca env'", peer, host)

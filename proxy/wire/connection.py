@@ -41,7 +41,7 @@ class Connection(asyncio.Protocol):
     """See the module's docstring.
 
     call: whatever the application keeps with a request in hand.  inside: what the application gave it when the
-    connection lives inside another one, such as a tunnel; else None.  peer: the caller's address.  local: our own
+    connection lives inside another one, such as a tunnel, and is told of its end by over(); else None.  peer: the caller's address.  local: our own
     address and port on this connection.
     """
 
@@ -86,6 +86,8 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         busy, self.state = self.state is State.BUSY, State.CLOSED
+        if self.inside is not None:
+            self.inside.over(self.requests)
         self._reader.discard()
         self.server.unregister(self)
         if busy:

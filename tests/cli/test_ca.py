@@ -23,7 +23,7 @@ TOKEN = "s3cret-Token.of~callers_1"
 @pytest.fixture
 def configure(tmp_path):
     """Writes a configuration with an authority beside it; changes replace or add keys."""
-    for name, content in (("secret", "x"), ("key.pem", "x"), ("token", TOKEN + "\n")):
+    for name, content in (("secret", "x"), ("key.pem", "x"), ("token", TOKEN + "\nsomebody-elses\n")):
         (tmp_path / name).touch(mode=0o600)
         (tmp_path / name).write_text(content)
 
@@ -223,7 +223,7 @@ class TestEnv:
         lines = call("ca", "env", "--shell", "powershell", "--config-file", path).stdout.splitlines()
         place = str(path.parent)
         assert f"$env:NODE_EXTRA_CA_CERTS = '{place}/it''s’’ $x/ca.pem'" in lines
-        assert (f"$env:HTTPS_PROXY = 'http://token:' + (Get-Content -LiteralPath '{place}/token') + "
+        assert (f"$env:HTTPS_PROXY = 'http://token:' + (Get-Content -TotalCount 1 -LiteralPath '{place}/token') + "
                 "'@127.0.0.1:8080'") in lines
 
     @pytest.mark.parametrize(("address", "url"), [

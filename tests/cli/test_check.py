@@ -123,7 +123,7 @@ def test_settings_of_a_route_do_not_disturb_the_test_signature(call, configure, 
 
 def test_a_token_file_that_cannot_be_read(call, configure, tmp_path):
     result = call("check", "--json", "--config-file", configure(client_token_file=str(tmp_path / "none")))
-    assert rows(result)["file", "client_token_file"]["code"] == "key_unreadable"
+    assert rows(result)["listener", "main"]["code"] == "key_unreadable"
 
 
 def test_a_bad_configuration_as_json_lists_every_place(call, tmp_path):

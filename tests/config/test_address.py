@@ -8,13 +8,13 @@ from proxy.config.address import is_host, is_loopback, listen_problem, split_egr
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.9.9.9", "::1", "[::1]", "::ffff:127.0.0.1", "localhost",
-                                     "LocalHost"])
+                                     "LocalHost", "unix:/run/x"])
 def test_loopback(address):
     assert is_loopback(address)
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "::", "10.0.0.1", "::ffff:10.0.0.1", "localhost.example", "127.1", "",
-                                     "127.0.0.1.example", "[127.0.0.1", "unix:/run/x"])
+                                     "127.0.0.1.example", "[127.0.0.1"])
 def test_not_loopback(address):
     assert not is_loopback(address)
 
@@ -42,10 +42,11 @@ def test_host_and_port(text, expected):
 
 def test_listen_addresses():
     assert [listen_problem(address) for address in ("127.0.0.1", "::", "localhost")] == ["", "", ""]
-    assert listen_problem("unix:/run/proxy.sock") == (
-        "Unix sockets are not supported yet. Give an IP address, such as 127.0.0.1.")
+    assert listen_problem("unix:/run/proxy.sock") == ""
+    assert listen_problem("unix:proxy.sock") == "A Unix socket is named by its whole path. Write unix:/path/to/socket."
     for address in ("host.example", "[::1]", ""):
-        assert listen_problem(address) == "This is not an IP address. Give one, such as 127.0.0.1, or localhost."
+        assert listen_problem(address) == (
+            "This is not an IP address. Give one, such as 127.0.0.1, or localhost, or unix:/path.")
 
 
 def test_egress_proxies():

@@ -122,7 +122,14 @@ def test_an_application_tells_the_key_sources_what_they_need(read, tmp_path, app
 
 def test_listeners_have_names_and_the_main_one_comes_first(read, application):
     config = read(application + "routes: nordea\nlisteners: {more: {port: 8081}}")
-    assert config.listeners_all() == [("main", "127.0.0.1", 8080), ("more", "127.0.0.1", 8081)]
+    assert [(name, listener.address, listener.port) for name, listener in config.all_listeners().items()] == [
+        ("main", "127.0.0.1", 8080), ("more", "127.0.0.1", 8081)]
+
+
+def test_a_listener_takes_the_main_ones_tokens_unless_it_has_its_own(read, application):
+    config = read(application + "routes: nordea\nclient_token_file: /a\n"
+                  "listeners: {one: {port: 1}, two: {port: 2, client_token_file: /b}}")
+    assert [listener.client_token_file for listener in config.all_listeners().values()] == ["/a", "/a", "/b"]
 
 
 @pytest.mark.parametrize(("name", "reason"), [("missing.yaml", "No such file or directory"), ("", "Is a directory"),

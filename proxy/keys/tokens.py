@@ -1,0 +1,20 @@
+"""The tokens by which a listener knows its clients."""
+
+from __future__ import annotations
+
+from proxy.core.secret import Secret
+from proxy.errors import KeyUnusable
+from proxy.keys.credentials import header_value
+from proxy.keys.guarded import read_secret_file, shown
+
+
+def read_tokens(file: str) -> tuple[Secret, ...]:
+    """One token a line; empty lines count for nothing.
+
+    Raises KeyUnusable: key_unreadable, key_permissions, secret_missing (none, or one that no header can carry).
+    """
+    what = f"client token in {shown(file)}"
+    lines = [line for line in read_secret_file(file, allow_group_read=False).splitlines() if line.strip()]
+    if not lines:
+        raise KeyUnusable("secret_missing", f"the {what} is empty")
+    return tuple(header_value(line, what).secret for line in lines)
