@@ -162,17 +162,27 @@ class Running:
         for name, ring in self.rings.items():
             for sentence in ring.current.warnings if ring.current is not None else ():
                 log.warning("application %s: %s", name, sentence)
-        for sentence in self.authority.warnings if self.authority is not None else ():
-            log.warning("certificate authority: %s", sentence)
+        self._announce_authority()
         places = ", ".join(f"{name} {where(address, port)}" for name, address, port in self.listeners)
         log.info("signing-proxy %s is ready: %s", __version__, places)
+
+    def _announce_authority(self) -> None:
+        authority = self.authority
+        if authority is None:
+            return
+        for sentence in authority.warnings:
+            log.warning("certificate authority: %s", sentence)
+        log.info("tunnels to %s end here, with the certificate authority %s… until %s; 'signing-proxy ca env' tells "
+                 "clients where it is", ", ".join(authority.hosts), authority.fingerprint_sha256[:16],
+                 authority.not_after.date())
 
     # --- while it runs
 
     def report(self) -> Mapping[str, object]:
         state = "draining" if self.health.draining else "serving"
         return status.status_report(state=state, since=self.since, listeners=self.listeners, rings=self.rings,
-                                    gateway=self.gateway, server=self.server, pools=self.pools)
+                                    gateway=self.gateway, server=self.server, pools=self.pools, passages=self.passages,
+                                    authority=self.authority)
 
     def _tick(self) -> None:
         self._ticking = asyncio.get_running_loop().call_later(_TICK, self._tick)

@@ -53,15 +53,24 @@ def certificate_report(facts: CertificateFacts) -> Mapping[str, object]:
             "not_after": facts.not_after.isoformat(), "sha256": facts.fingerprint_sha256}
 
 
+def authority_report(authority: Authority | None) -> Mapping[str, object] | None:
+    """None: tunnels to the banks are not opened."""
+    if authority is None:
+        return None
+    return {"subject": authority.subject, "hosts": list(authority.hosts), "not_after": authority.not_after.isoformat(),
+            "sha256": authority.fingerprint_sha256, "warnings": list(authority.warnings)}
+
+
 def status_report(*, state: str, since: datetime, listeners: Iterable[tuple[str, str, int]],
-                  rings: Mapping[str, Keyring], gateway: Gateway, server: Server,
-                  pools: Mapping[Origin, Pool]) -> Mapping[str, object]:
+                  rings: Mapping[str, Keyring], gateway: Gateway, server: Server, pools: Mapping[Origin, Pool],
+                  passages: Passages, authority: Authority | None) -> Mapping[str, object]:
     """The document behind /status."""
     return {
         "version": __version__, "state": state, "started_at": since.isoformat(timespec="seconds"),
         "listeners": [{"name": name, "address": address, "port": port} for name, address, port in listeners],
         "in_flight": gateway.in_flight, "connections": len(server.connections), "buffered_bytes": server.buffered,
         "applications": {name: application_report(ring) for name, ring in rings.items()},
+        "open_tunnels": passages.open, "certificate_authority": authority_report(authority),
         "upstreams": {str(origin): dict(zip(("connections", "idle", "waiting"), pool.counts, strict=True))
                       for origin, pool in pools.items()},
     }

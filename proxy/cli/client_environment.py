@@ -101,7 +101,8 @@ def _java_word(word: str) -> str:
 
 
 def _sh(name: str, value: Value) -> str:
-    parts = [shlex.quote(part) if isinstance(part, str) else f'"$(head -n 1 {shlex.quote(part.path)})"' for part in value]
+    parts = [shlex.quote(part) if isinstance(part, str) else f'"$(head -n 1 {shlex.quote(part.path)})"'
+             for part in value]
     return f"export {name}={''.join(parts)}"
 
 

@@ -41,8 +41,8 @@ class Connection(asyncio.Protocol):
     """See the module's docstring.
 
     call: whatever the application keeps with a request in hand.  inside: what the application gave it when the
-    connection lives inside another one, such as a tunnel, and is told of its end by over(); else None.  peer: the caller's address.  local: our own
-    address and port on this connection.
+    connection lives inside another one, such as a tunnel, and is told of its end by over(); else None.  peer: the
+    caller's address.  local: our own address and port on this connection.
     """
 
     __slots__ = ("_buffered", "_due", "_eof", "_full", "_last", "_reader", "_refusal", "_reply", "_request", "_tap",

@@ -81,8 +81,8 @@ class Tls(asyncio.Protocol, asyncio.Transport):
             return False
         except ssl.SSLError as error:
             self._flush()       # the alert tells the peer why
-            if not self.ready.done():
-                self.ready.set_exception(error)
+            if not self.ready.done():       # without its traceback, whose frames would keep this object alive
+                self.ready.set_exception(error.with_traceback(None))
             self._below.close()
             return False
         self._flush()

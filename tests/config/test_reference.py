@@ -44,7 +44,8 @@ def test_the_flags_in_the_table_are_those_of_the_command():
 
 
 def test_there_are_the_promised_examples():
-    assert [path.name for path in EXAMPLES] == ["production.yaml", "sandbox.yaml", "several-applications.yaml"]
+    assert [path.name for path in EXAMPLES] == [
+        "http-proxy.yaml", "production.yaml", "sandbox.yaml", "several-applications.yaml"]
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
