@@ -244,8 +244,8 @@ class Connection(asyncio.Protocol):
         self.state = State.CLOSED
         self.server.unregister(self)
         self.transport.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        self._tap.resume()              # before the others begin, who may have reason to pause
         hand_over(self.transport, protocol, early=self._reader.take(), full=self._full, ended=self._eof)
-        self._tap.resume()
 
     @property
     def sent(self) -> bool:

@@ -251,6 +251,40 @@ async def test_a_thousand_open_tunnels_leave_nothing_behind(bank, start_proxy, e
     await eventually(lambda: len(os.listdir("/proc/self/fd")) <= descriptors)
 
 
+@pytest.mark.parametrize("early", [0, 300_000])
+async def test_a_destination_that_does_not_read_stops_its_caller(bank, start_proxy, early):
+    """Also where the first bytes came with the CONNECT, and reading was stopped once before."""
+    peer, done = Peer(), asyncio.Event()
+
+    async def handle(reader, writer):
+        writer.transport.pause_reading()
+        await done.wait()
+        writer.transport.resume_reading()
+        total = 0
+        while data := await reader.read(1 << 20):
+            total += len(data)
+        peer.heard.append(total.to_bytes(8, "big"))
+
+    async with serving(peer, handle):
+        proxy = await start_proxy(bank, destinations=rule(peer.port))
+        async with connected(proxy.port()) as line:
+            line.writer.write(connect(f"127.0.0.1:{peer.port}") + bytes(early))
+            assert (await line.answer(bodiless=True)).status == 200
+            line.writer.write(bytes(64 << 20))
+            (relay,) = proxy.running.server.connections
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(line.writer.drain(), 1.5)
+            held = sum(side.transport.get_write_buffer_size() for side in (relay.near, relay.far))
+            assert held <= 512 * 1024
+            assert relay.sent < 32 << 20
+            done.set()
+            await line.writer.drain()
+            line.writer.write_eof()
+            assert await line.rest() == b""
+            await peer.until(lambda: bool(peer.heard))
+    assert int.from_bytes(peer.heard[0], "big") == early + (64 << 20)
+
+
 async def test_tunnels_that_are_silent_do_not_keep_a_stopping_proxy(bank, start_child):
     async with silent_peer() as peer:
         child = await start_child(bank, destinations=rule(peer.port), max_sigterm_delay=20.0)
