@@ -68,7 +68,7 @@ The same with the bank's own URLs, as an application with HTTP_PROXY and HTTPS_P
 
   curl -x http://{proxy} -H 'Authorization: Bearer demo' http://open.nordea.com/personal/v5/accounts
 
-  {program} exec --config-file {config}{more} -- \\
+  {program} exec --config-file {quoted}{more} -- \\
     curl -H 'Authorization: Bearer demo' https://open.nordea.com/personal/v5/accounts
 
 Ctrl-C stops both.
@@ -180,7 +180,7 @@ def describe(bank: Bank, listeners: Sequence[tuple[str, str, int]]) -> str:
     places = {name: where(address, port) for name, address, port in listeners}
     metrics = f"http://{places['admin']}/metrics" if "admin" in places else "off"
     return _BLOCK.format(proxy=places["main"], bank=bank.url, control=bank.control, metrics=metrics,
-                         config=bank.config_file, program=_program(),
+                         config=bank.config_file, quoted=shlex.quote(str(bank.config_file)), program=_program(),
                          more=_flags(listeners))
 
 

@@ -6,6 +6,7 @@ import http.client
 import json
 import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -35,11 +36,11 @@ def running(directory, *flags):
             child.kill()
 
 
-def ask(url, method="GET", body=None, headers=()):
-    host, _, path = url.removeprefix("http://").partition("/")
+def ask(url, method="GET", body=None, headers=(), proxy=None):
+    host, _, path = (proxy or url).removeprefix("http://").partition("/")
     connection = http.client.HTTPConnection(host, timeout=30)
     try:
-        connection.request(method, "/" + path, body, dict(headers))
+        connection.request(method, url if proxy else "/" + path, body, dict(headers))
         answer = connection.getresponse()
         return answer.status, answer.read()
     finally:
@@ -47,19 +48,22 @@ def ask(url, method="GET", body=None, headers=()):
 
 
 def curl_lines(block):
-    """The three commands, taken apart as a shell would: method, URL, headers and body of each."""
+    """The commands that are curl's alone, taken apart as a shell would: URL, method, body, headers, proxy of each."""
     for command in re.findall(r"^  curl ((?:.*\\\n)?.*)$", block, re.M):
         words = shlex.split(re.sub(r"\s+\(.*", "", command.replace("\\\n", " ")))
         headers = dict(words[i + 1].split(": ") for i, word in enumerate(words) if word == "-H")
         body = next((words[i + 1] for i, word in enumerate(words) if word == "-d"), None)
-        yield "GET" if body is None else "POST", next(word for word in words if word.startswith("http")), headers, body
+        proxy = words[words.index("-x") + 1] if "-x" in words else None
+        url = next(word for word in words if word.startswith("http") and word != proxy)
+        yield url, "GET" if body is None else "POST", body, headers, proxy
 
 
 def test_what_the_block_says_works_and_ctrl_c_ends_both(tmp_path):
     with running(tmp_path / "it's here") as (child, block):
-        answers = [ask(url, method, body, headers) for method, url, headers, body in curl_lines(block)]
-        assert [status for status, _ in answers] == [200, 201, 400]
+        answers = [ask(*line) for line in curl_lines(block)]
+        assert [status for status, _ in answers] == [200, 201, 400, 200]
         assert json.loads(answers[0][1])["response"]["accounts"]
+        assert json.loads(answers[3][1])["response"]["accounts"]
         assert json.loads(answers[2][1])["code"] == "bad_target"
         metrics = re.search(r"metrics\s+(\S+)", block)[1]
         status, text = ask(metrics)
@@ -71,6 +75,14 @@ def test_what_the_block_says_works_and_ctrl_c_ends_both(tmp_path):
         with pytest.raises(ConnectionRefusedError):
             ask(control + "/received")
         assert "Traceback" not in child.stderr.read()
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl: install it")
+def test_the_line_with_exec_works_as_it_is_printed(tmp_path):
+    with running(tmp_path / "it's here") as (_, block):
+        line = re.search(r"^  (.* exec .*\\\n.*)$", block, re.M)[1]
+        done = subprocess.run(["sh", "-c", line], capture_output=True, check=False, env=clean_environment())
+        assert json.loads(done.stdout)["response"]["accounts"], done.stderr
 
 
 @pytest.mark.parametrize(("flags", "code"), [([], 143), (["--exit-zero-on-sigterm"], 0)])

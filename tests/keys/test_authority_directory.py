@@ -39,7 +39,7 @@ def authority(directory, clock):
 def refusal(settings, hosts, clock, how=load):
     with pytest.raises(KeyUnusable) as caught:
         how(settings, hosts, clock=clock)
-    assert caught.value.problem.status == 0
+    assert caught.value.problem.status == (503 if caught.value.code == "ca_unusable" else 0)
     assert "PRIVATE" not in str(caught.value)
     return caught.value
 
