@@ -20,12 +20,11 @@ from typing import Any
 from proxy import __version__
 from proxy.app import compose, process, status
 from proxy.app.listeners import Doors, gate
+from proxy.app.reloads import Reloads
 from proxy.config.address import is_loopback, where
 from proxy.config.model import Config, Listener
-from proxy.errors import KeyUnusable
 from proxy.keys.authority import Authority
-from proxy.keys.keyring import Keyring, ReloadOutcome
-from proxy.keys.watch import Watch
+from proxy.keys.keyring import Keyring
 from proxy.serve.admin import Admin, Health
 from proxy.serve.gate import Gate
 from proxy.serve.gateway import Gateway
@@ -109,8 +108,7 @@ class Running:
         self.health = Health({f"application {name}": (lambda ring=ring: status.key_check(ring))  # type: ignore[misc]
                               for name, ring in rings.items()})
         self._admin: Server | None = None
-        self._watches = [Watch(ring, clock=lambda: datetime.now(UTC), on_failure=self._watch_died,
-                               on_outcome=self._outcome(name)) for name, ring in rings.items()]
+        self._reloads = Reloads(rings, self.doors, self.telemetry, self._watch_died)
         self._ticking: asyncio.TimerHandle | None = None
 
     # --- start
@@ -132,10 +130,7 @@ class Running:
             rings=self.rings, gateway=self.gateway, server=self.server, pools=self.pools,
             passages=self.passages, authority=self.authority, log_dropped=lambda: self.lines.dropped))
         if self.config.timed_reload:
-            for tokens in self.doors.tokens.values():
-                self._spawn(tokens.watch(self.config.timed_reload))
-            for watch in self._watches:
-                watch.start(self.config.timed_reload)
+            self._reloads.begin(self.config.timed_reload, self._spawn)
         self._tick()
         process.settle()
         self.health.started = True
@@ -199,27 +194,8 @@ class Running:
             self._signal.set_result(received)
 
     async def reload(self) -> None:
-        """Reads keys, credentials, client tokens and listeners' certificates again; what fails keeps what it had."""
-        for tokens in self.doors.tokens.values():
-            await tokens.reload()
-        await self._reload_doors()
-        for name, ring in self.rings.items():
-            outcome = await ring.reload(datetime.now(UTC))
-            self._outcome(name)(outcome)
-            if outcome.error is None:
-                log.info("application %s: reloaded, revision %d", name, outcome.revision)
-            else:
-                log.error("application %s: reload failed, the old key stays (%s): %s", name, outcome.error.code,
-                          outcome.error.sentence)
-
-    async def _reload_doors(self) -> None:
-        try:
-            await asyncio.to_thread(self.doors.reload)
-        except KeyUnusable as error:
-            log.warning("listeners: reload failed, the old certificates stay (%s): %s", error.code, error)
-
-    def _outcome(self, name: str) -> Callable[[ReloadOutcome], None]:
-        return lambda outcome: self.telemetry.reloads.add((name, "ok" if outcome.ok else "failed"))
+        """Reads again what may have changed, as on SIGHUP."""
+        await self._reloads.everything()
 
     def _watch_died(self, error: BaseException) -> None:
         log.critical("the watch over key files died (%s); the proxy stops rather than miss a new key",
@@ -269,8 +245,7 @@ class Running:
 
     async def close(self) -> None:
         """Lets go of everything, whatever has been reached."""
-        for watch in self._watches:
-            await watch.stop()
+        await self._reloads.stop()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -16,7 +16,7 @@ from proxy.config.address import UNIX, ip_address, is_loopback, where
 from proxy.config.model import Config, Listener, ListenerTls
 from proxy.core.destinations import Destination
 from proxy.errors import KeyUnusable, ProxyError
-from proxy.keys.guarded import read_secret_file, shown
+from proxy.keys.guarded import read_public_file, read_secret_file, shown
 from proxy.serve.doors import TlsDoor
 from proxy.serve.gate import Gate, own_names
 from proxy.serve.telemetry import Telemetry
@@ -81,11 +81,13 @@ class Doors:
         self.tokens: dict[str, ClientTokens] = {}
         self._sockets: list[tuple[Path, tuple[int, int]]] = []
         self._tls: dict[str, tuple[ListenerTls, TlsDoor]] = {}
+        self._seen: tuple[bytes, ...] = ()
         for name, listener in config.all_listeners().items():
             if listener.client_token_file is not None and listener.client_token_file not in self.tokens:
                 self.tokens[listener.client_token_file] = ClientTokens(listener.client_token_file)
             if listener.tls is not None:
                 self._tls[name] = listener.tls, TlsDoor(tls_context(listener.tls), telemetry)
+        self._seen = self._contents()
 
     async def open(self, server: Server, name: str, listener: Listener) -> list[Bound]:
         """-> the bound pairs; ("unix:/path", 0) for a Unix socket.  Raises StartFailed."""
@@ -121,11 +123,22 @@ class Doors:
         return sock
 
     def reload(self) -> None:
-        """Reads certificates and keys of TLS listeners again; new callers get them.  Raises KeyUnusable, and then
-        everything stays as it was."""
+        """Reads certificates and keys of TLS listeners again when their content has changed; new callers get them.
+
+        Blocks.  Raises KeyUnusable, once for the same content, and then everything stays as it was.
+        """
+        contents = self._contents()
+        if contents == self._seen:
+            return
+        self._seen = contents
         fresh = [(door, tls_context(settings)) for settings, door in self._tls.values()]
         for door, context in fresh:
             door.context = context
+
+    def _contents(self) -> tuple[bytes, ...]:
+        paths = [path for tls, _ in self._tls.values()
+                 for path in (tls.certificate_file, tls.key_file, tls.client_ca_file) if path is not None]
+        return tuple(_content(path) for path in paths)
 
     def tokens_of(self, listener: Listener) -> ClientTokens | None:
         return self.tokens.get(listener.client_token_file or "")
@@ -157,6 +170,14 @@ class Doors:
         if host == "localhost" or host.endswith(".localhost"):
             return any(self.is_own_address(loopback, destination.port) for loopback in ("127.0.0.1", "::1"))
         return ip_address(host) is not None and self.is_own_address(host, destination.port)
+
+
+def _content(path: str) -> bytes:
+    """b"" for a file that cannot be read now."""
+    try:
+        return read_public_file(path)
+    except KeyUnusable:
+        return b""
 
 
 def _remove_abandoned(path: Path) -> None:

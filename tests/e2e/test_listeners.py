@@ -151,6 +151,19 @@ async def test_a_new_certificate_counts_after_a_reload(bank, start_proxy, compan
             pass
 
 
+async def test_it_is_read_again_from_time_to_time(bank, start_proxy, company, tmp_path):
+    for kind in ("key", "crt"):
+        write_private(tmp_path / f"server.{kind}", (company / f"server.{kind}").read_bytes())
+    proxy = await start_proxy(bank, tls=settings(tmp_path, client_ca_file=None), timed_reload=0.01)
+    (_, door), = proxy.running.doors._tls.values()
+    before = door.context
+    Company(tmp_path).server("server", "localhost")
+    await eventually(lambda: door.context is not before)
+    with pytest.raises(ssl.SSLCertVerificationError):
+        async with by_tls(proxy, company, None):
+            pass
+
+
 @pytest.mark.parametrize("spoil", ["mode", "pair", "missing", "no_ca"])
 async def test_what_cannot_be_used_is_refused_at_start(bank, start_proxy, company, tmp_path, spoil):
     for name in ("server.key", "server.crt", "ca.pem"):
