@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from proxy.config.model import Destination
 from proxy.errors import PROBLEMS
 from proxy.serve.logline import FIELDS
 from proxy.wire.limits import Limits, Timeouts
-from tests.e2e.line import get, post
+from tests.e2e.line import eventually, get, post
+from tests.e2e.tunnels import connect, tunnelled
 
 TEXT = (Path(__file__).parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
 
@@ -33,8 +35,19 @@ def names(cell: str) -> list[str]:
     return re.findall(r"`([^`]+)`", cell)
 
 
+@pytest.fixture
+async def proxy(bank, start_proxy, tmp_path):
+    rule = Destination(host="127.0.0.1", policy="tunnel", ports=(bank.port,), allow_addresses=("127.0.0.0/8",))
+    return await start_proxy(bank, ca_directory=str(tmp_path / "ca"), destinations=(rule,))
+
+
 async def eventful(bank, proxy) -> None:
     """Makes every metric have a sample."""
+    async with tunnelled(proxy):
+        pass
+    async with proxy.connect() as line:
+        assert (await line.ask(connect(f"127.0.0.1:{bank.port}"), bodiless=True)).status == 200
+    await eventually(lambda: proxy.running.passages.open == 0)
     await proxy.ask(get("/personal/v5/accounts"))
     await proxy.ask(get("/a//b"))
     bank.faults.add("too_many")
