@@ -63,8 +63,12 @@ Address = tuple[int, str, int]
 class Resolver:
     """Resolves names through the system's resolver in its threads; trusts an answer for `ttl` seconds."""
 
-    def __init__(self, ttl: float) -> None:
+    def __init__(self, ttl: float, *, at_once: int | None = None) -> None:
+        """at_once: lookups under way at a time.  A slow name keeps its thread also when nobody waits for it any more,
+        and there are as few as four."""
         self._ttl = ttl
+        self._turns = asyncio.Semaphore(at_once) if at_once is not None else None
+        self._lookups: set[asyncio.Task[list[Address]]] = set()
         self._cache: dict[tuple[str, int], tuple[float, list[Address]]] = {}
 
     async def resolve(self, host: str, port: int) -> list[Address]:
@@ -74,17 +78,42 @@ class Resolver:
         if known is not None and known[0] > loop.time():
             return known[1]
         try:
-            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            addresses = await (self._lookup(host, port) if self._turns is None else self._in_turn(host, port))
         except OSError as error:
             raise UpstreamFailed("upstream_dns", sent="no") from error
-        addresses = [(int(family), str(where[0]), port) for family, _, _, _, where in found]
         self._cache[host, port] = (loop.time() + self._ttl, addresses)
         if len(self._cache) > _NAMES:
             del self._cache[next(iter(self._cache))]
         return addresses
 
+    async def _in_turn(self, host: str, port: int) -> list[Address]:
+        """Holds its turn until the lookup is over, not only until the caller has gone."""
+        assert self._turns is not None
+        await self._turns.acquire()
+        lookup = asyncio.ensure_future(self._lookup(host, port))
+        self._lookups.add(lookup)
+        lookup.add_done_callback(self._looked_up)
+        return await asyncio.shield(lookup)
+
+    def _looked_up(self, lookup: asyncio.Task[list[Address]]) -> None:
+        assert self._turns is not None
+        self._lookups.discard(lookup)
+        self._turns.release()
+        if not lookup.cancelled():
+            lookup.exception()          # whoever asked may have gone
+
+    @staticmethod
+    async def _lookup(host: str, port: int) -> list[Address]:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return [(int(family), str(where[0]), port) for family, _, _, _, where in found]
+
     def forget(self, host: str, port: int) -> None:
         self._cache.pop((host, port), None)
+
+    async def close(self) -> None:
+        for lookup in list(self._lookups):
+            lookup.cancel()
+        await asyncio.gather(*self._lookups, return_exceptions=True)
 
 
 class Dialer:
@@ -138,26 +167,36 @@ class Dialer:
                 raise UpstreamFailed("self_connect", sent="no")
             try:
                 async with asyncio.timeout(within / len(addresses) if number < len(addresses) else None):
-                    await dial(family, address, port, protocol)
-                return
+                    sock = await connect(family, address, port)
             except OSError as error:        # TimeoutError is one
                 last = error
+                continue
+            await attach(sock, protocol)
+            return
         self._resolver.forget(host, port)
         raise UpstreamFailed("upstream_connect", sent="no") from last
 
 
-async def dial(family: int, address: str, port: int, protocol: asyncio.BaseProtocol) -> None:
-    """Connects to a numeric address.  Raises OSError."""
-    loop = asyncio.get_running_loop()
+async def connect(family: int, address: str, port: int) -> socket.socket:
+    """Raises OSError."""
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        await loop.sock_connect(sock, (address, port))
-        await loop.create_connection(lambda: protocol, sock=sock)
+        await asyncio.get_running_loop().sock_connect(sock, (address, port))
     except BaseException:
         sock.close()            # also when cancelled: wait_for() would leak it
         raise
+    return sock
+
+
+async def attach(sock: socket.socket, protocol: asyncio.BaseProtocol) -> None:
+    """Gives a connected socket to protocol.connection_made(), which may write at once.
+
+    Once begun it is finished, whoever is cancelled: otherwise protocol could be given to a second address, and uvloop
+    would close the socket without calling connection_lost().
+    """
+    await asyncio.shield(asyncio.get_running_loop().create_connection(lambda: protocol, sock=sock))
 
 
 async def _or_abort(future: asyncio.Future[None], transport: Tls | Tunnel) -> None:

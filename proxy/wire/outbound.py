@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from proxy.core.destinations import Destination
 from proxy.errors import Refused, UpstreamFailed
-from proxy.wire.dial import ADDRESSES, Address, Resolver, dial
+from proxy.wire.dial import ADDRESSES, Address, Resolver, attach, connect
 
 
 class Outbound:
@@ -30,13 +30,14 @@ class Outbound:
         try:
             async with asyncio.timeout(within):
                 addresses = self._judged(await self._addresses(destination), forbidden)
-                await self._connect(addresses, protocol, within)
+                sock = await self._connect(addresses, within)
         except TimeoutError as error:
             self._resolver.forget(destination.host, destination.port)
             raise UpstreamFailed("destination_timeout", sent="no") from error
         except OSError as error:
             self._resolver.forget(destination.host, destination.port)
             raise UpstreamFailed("destination_unreachable", sent="no") from error
+        await attach(sock, protocol)
 
     async def _addresses(self, destination: Destination) -> list[Address]:
         literal = destination.address
@@ -67,17 +68,16 @@ class Outbound:
         return good[:ADDRESSES]
 
     @staticmethod
-    async def _connect(addresses: list[Address], protocol: asyncio.BaseProtocol, within: float) -> None:
+    async def _connect(addresses: list[Address], within: float) -> socket.socket:
         """In order; all but the last get an equal share of the time.  Raises OSError, of which TimeoutError is one."""
         *most, last = addresses
         for family, address, port in most:
             try:
                 async with asyncio.timeout(within / len(addresses)):
-                    await dial(family, address, port, protocol)
-                return
+                    return await connect(family, address, port)
             except OSError:
                 continue
-        await dial(*last, protocol)
+        return await connect(*last)
 
 
 def is_local_address(address: str) -> bool:

@@ -29,7 +29,9 @@ class Tls(asyncio.Protocol, asyncio.Transport):
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._ssl = context.wrap_bio(self._incoming, self._outgoing, server_hostname is None, server_hostname)
         self._protocol = protocol
-        self._up = self._paused = self._eof = self._closing = self._half = False
+        self._up = self._paused = self._eof = False
+        self._goodbye = self._ended = self._half = False
+        self._kept: list[bytes] = []
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.ready.add_done_callback(lambda future: future.cancelled() or future.exception())
 
@@ -51,7 +53,7 @@ class Tls(asyncio.Protocol, asyncio.Transport):
         return (self._paused or self._half) and not self._below.is_closing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._closing = True
+        self._goodbye = True
         # A protocol knows its transport: without this the pair, and its SSL object of 40 KB, waits for the collector.
         protocol, self._protocol = self._protocol, _NOBODY
         if self._up:
@@ -104,7 +106,8 @@ class Tls(asyncio.Protocol, asyncio.Transport):
             self._protocol.data_received(parts[0] if len(parts) == 1 else b"".join(parts))
         if broken:
             self.abort()
-        elif ended and not self._closing and not self._half:
+        elif ended and not self._ended:
+            self._ended = True
             self._half = bool(self._protocol.eof_received())
             if not self._half:
                 self.close()
@@ -113,7 +116,7 @@ class Tls(asyncio.Protocol, asyncio.Transport):
 
     def _decrypt(self) -> tuple[list[bytes], bool, bool]:
         """-> parts, whether close_notify came, whether the record layer is broken."""
-        parts: list[bytes] = []
+        parts, self._kept = self._kept, []
         tls, incoming = self._ssl, self._incoming
         try:
             while True:
@@ -137,7 +140,7 @@ class Tls(asyncio.Protocol, asyncio.Transport):
         return self._protocol
 
     def write(self, data: Any) -> None:
-        if self._closing or self._below.is_closing():
+        if self._goodbye or self._below.is_closing():
             return
         try:
             sent = self._ssl.write(data)
@@ -161,7 +164,7 @@ class Tls(asyncio.Protocol, asyncio.Transport):
 
     def write_eof(self) -> None:
         """close_notify and FIN; reading goes on."""
-        if not self._closing:
+        if not self._goodbye:
             self._say_goodbye()
             self._below.write_eof()
 
@@ -170,12 +173,14 @@ class Tls(asyncio.Protocol, asyncio.Transport):
 
     def close(self) -> None:
         if not self._below.is_closing():
-            if self._up and not self._closing:
+            if self._up and not self._goodbye:
                 self._say_goodbye()
             self._below.close()
 
     def _say_goodbye(self) -> None:
-        self._closing = True
+        self._goodbye = True
+        if self._incoming.pending or self._ssl.pending():       # unwrap() would throw it away
+            self._kept = self._decrypt()[0]
         try:
             self._ssl.unwrap()
         except (ssl.SSLError, OSError):
@@ -186,7 +191,7 @@ class Tls(asyncio.Protocol, asyncio.Transport):
         self._below.abort()
 
     def is_closing(self) -> bool:
-        return self._closing or self._below.is_closing()
+        return self._below.is_closing()
 
     def get_write_buffer_size(self) -> int:
         return self._below.get_write_buffer_size()
