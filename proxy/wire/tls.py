@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from typing import Any, cast
 
 _READ = 65536
@@ -23,21 +24,24 @@ class Tls(asyncio.Protocol, asyncio.Transport):
     """
 
     def __init__(self, context: ssl.SSLContext, protocol: asyncio.Protocol, *,
-                 server_hostname: str | None = None) -> None:
-        """server_hostname: the name to verify on the client side; None on the server side."""
+                 server_hostname: str | None = None, failed: Callable[[Exception], None] | None = None) -> None:
+        """server_hostname: the name to verify on the client side; None on the server side.  failed: told why the
+        handshake failed, for whom a future and its turn of the loop are too much."""
         super().__init__()
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._ssl = context.wrap_bio(self._incoming, self._outgoing, server_hostname is None, server_hostname)
         self._protocol = protocol
         self._up = self._paused = self._eof = self._closing = self._half = False
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.ready.add_done_callback(lambda future: future.cancelled() or future.exception())
+        self._failed = failed
+        self._speaks_first = server_hostname is not None
 
     # --- the protocol of the byte transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._below = cast(asyncio.Transport, transport)
-        self._handshake()
+        if self._speaks_first:
+            self._handshake()
 
     def data_received(self, data: bytes) -> None:
         self._incoming.write(data)
@@ -56,8 +60,8 @@ class Tls(asyncio.Protocol, asyncio.Transport):
         protocol, self._protocol = self._protocol, _NOBODY
         if self._up:
             protocol.connection_lost(exc)
-        elif not self.ready.done():
-            self.ready.set_exception(exc or ConnectionResetError("closed during the TLS handshake"))
+        else:
+            self._fail(exc or ConnectionResetError("closed during the TLS handshake"))
 
     def pause_writing(self) -> None:
         if self._up:
@@ -81,8 +85,7 @@ class Tls(asyncio.Protocol, asyncio.Transport):
             return False
         except ssl.SSLError as error:
             self._flush()       # the alert tells the peer why
-            if not self.ready.done():
-                self.ready.set_exception(error)
+            self._fail(error)
             self._below.close()
             return False
         self._flush()
@@ -94,6 +97,14 @@ class Tls(asyncio.Protocol, asyncio.Transport):
             self.ready.set_result(None)
         self._protocol.connection_made(self)
         return True
+
+    def _fail(self, error: Exception) -> None:
+        if self.ready.done():
+            return
+        self.ready.set_exception(error)
+        self.ready.exception()          # whether anybody looks at it is no concern of the loop's
+        if self._failed is not None:
+            self._failed(error)
 
     def _read(self) -> None:
         if not self._up or self._paused or self._below.is_closing():

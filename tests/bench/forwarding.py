@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TypeVar
 
-from . import verify
+from . import rsa_operation, verify
 from .caller import FORMS, INTERCEPTED, OVER_TLS, Way, read_answer
 from .conversation import Call
 from .peers import haproxy, nginx, ours
@@ -23,7 +23,7 @@ from .peers.base import SOURCE_HOST, UPSTREAM_HOST, Instance, NotMeasured, World
 from .processes import free_port
 from .programs import Program
 from .rounds import MANY, METHODS, Plan
-from .samples import Samples
+from .samples import RSA, Samples
 
 T = TypeVar("T")
 TUNNEL, LISTENER, PEER = "ours, CONNECT and TLS", "ours, TLS listener", "nginx, TLS accept"
@@ -98,7 +98,9 @@ def run(forward: Forward, plan: Plan, samples: Samples, tell: Callable[[str], No
 
 def _calls(forward: Forward, plan: Plan, number: int, samples: Samples) -> None:
     """In slices, so that a machine that is slower for a second is so for every form."""
-    child = forward.instance.child
+    child, application = forward.instance.child, forward.instance.application
+    if alone := rsa_operation.ours(application.key_file, forward.world.cpus.proxy):
+        samples.add("call", RSA, "", alone)
     for method in METHODS:
         cpu, requests = Counter[str](), Counter[str]()
         with ExitStack() as stack:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .caller import ABSOLUTE, FORMS, INTERCEPTED, OVER_TLS, REVERSE
 from .forwarding import FULL, LISTENER, OURS, PEER, RESUMED, SLOW_READERS, SPLICED, STREAMS, TUNNEL
 from .rounds import MANY, METHODS
-from .samples import Samples, difference, ratio
+from .samples import RSA, Samples, difference, ratio
 from .table import Line, Table
 
 ABOVE_REVERSE, HANDSHAKE_RATIO, RELAY_RATIO, RISE_MB = 25.0, 1.5, 0.5, 4.0
@@ -17,7 +17,8 @@ def tables(samples: Samples) -> list[Table]:
 
 
 def _calls(samples: Samples) -> Table:
-    table = Table(f"Signed calls on {MANY} kept connections by form, RSA-2048 (CPU µs a request)")
+    table = Table(f"Signed calls on {MANY} kept connections by form, RSA-2048 (CPU µs a request)",
+                  [Line(RSA, samples.of("call", RSA), digits=1)])
     for method in METHODS:
         reverse = samples.of("call", REVERSE, method)
         table.lines += [Line(f"{method}: {form}", samples.of("call", form, method), digits=1) for form in FORMS]

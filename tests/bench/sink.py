@@ -1,4 +1,4 @@
-"""A program: asks the source for bytes through a relay and counts them, as fast as it can or as slowly as it is told."""
+"""A program: asks the source for bytes through a relay and counts them, as fast as it can or as slowly as told."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""nginx four times: as everybody's upstream, the floor, with Lua and libcrypto the peer for signing, the one for TLS."""
+"""nginx as everybody's upstream, as the floor, with Lua and libcrypto as the peer for signing, and as that for TLS."""
 
 from __future__ import annotations
 
