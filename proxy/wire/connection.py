@@ -57,7 +57,7 @@ class Connection(asyncio.Protocol):
         self.state = State.READING
         self.deadline = _NEVER
         self.requests = 0
-        self.peer = outer.peer if outer is not None else ""
+        self.peer: str = outer.peer if outer is not None else ""
         self.local: tuple[str, int] | None = outer.local if outer is not None else None
         self._reader = RequestReader(server.limits.head, server.limits.body)
         self._request: Request | None = None

@@ -92,7 +92,7 @@ class Tls(asyncio.Protocol, asyncio.Transport):
         if self.ready.cancelled():      # whoever waited for it has gone
             self._below.abort()
             return False
-        self._up = True
+        self._up, self._failed = True, None     # who asked knows us: no cycle is left for the collector
         if not self.ready.done():
             self.ready.set_result(None)
         self._protocol.connection_made(self)
@@ -103,8 +103,9 @@ class Tls(asyncio.Protocol, asyncio.Transport):
             return
         self.ready.set_exception(error)
         self.ready.exception()          # whether anybody looks at it is no concern of the loop's
-        if self._failed is not None:
-            self._failed(error)
+        failed, self._failed = self._failed, None
+        if failed is not None:
+            failed(error)
 
     def _read(self) -> None:
         if not self._up or self._paused or self._below.is_closing():
