@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Literal, TypeAlias
 
@@ -41,6 +42,7 @@ class Destination:
         return _literal(self.host)
 
 
+@lru_cache(maxsize=256)
 def read_authority(authority: bytes, *, default_port: int | None) -> Destination:
     """authority: host[:port] (RFC 9110 section 4.2.1, RFC 3986 section 3.2).  default_port: None where a port must be
     given.  Raises Refused("bad_authority") with the reason."""

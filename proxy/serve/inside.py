@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from proxy.core.destinations import Destination, read_authority
 from proxy.core.exchange import Form
@@ -42,8 +43,7 @@ class Tunnelled(Inside):
         super().__init__(clients)
         self._unused = unused
         self.host, self.port = destination.host, port
-        name = bracketed(self.host)
-        self._names = frozenset(text.encode() for text in (name, f"{name}:{destination.port}", f"{name}."))
+        self._names = _names(destination)
         self._scheme = b"https" if secure else b"http"
         self._other_name = asked is not None and asked.lower().removesuffix(".") != self.host
 
@@ -58,6 +58,13 @@ class Tunnelled(Inside):
         if self._other_name:
             raise Refused("authority_mismatch", "the TLS server name is another one")
         refuse_pages(request)
+
+
+@lru_cache(maxsize=64)
+def _names(destination: Destination) -> frozenset[bytes]:
+    """Host values inside a tunnel to it; only banks' hosts come here."""
+    name = bracketed(destination.host)
+    return frozenset(text.encode() for text in (name, f"{name}:{destination.port}", f"{name}."))
 
 
 def bracketed(host: str) -> str:

@@ -71,7 +71,8 @@ class Opening:
         if context is None:
             connection.become(self._inner(None))
         else:
-            connection.become(Entry(connection.server, context, self._arrived, failed=self._failed))
+            connection.become(Entry(connection.server, context, self._arrived, failed=self._failed,
+                                    peer=connection.peer))
 
     def _arrived(self, tls: ssl.SSLObject) -> Connection:
         self._interception.counted(self._connection.listener, "ok")
@@ -82,7 +83,7 @@ class Opening:
         clients = outer.inside.clients if isinstance(outer.inside, Inside) else ()
         inside = Tunnelled(to.destination, to.port, secure=to.secure, asked=asked, clients=clients,
                            unused=partial(_unused, outer.peer, to.destination.host))
-        return Connection(outer.server, outer.listener, inside)
+        return Connection(outer.server, outer.listener, inside, outer)
 
     def _failed(self, entry: Entry, failure: Failure) -> bytes:
         self._interception.counted(self._connection.listener, failure)

@@ -48,7 +48,8 @@ class Connection(asyncio.Protocol):
     __slots__ = ("_buffered", "_due", "_eof", "_full", "_last", "_reader", "_refusal", "_reply", "_request", "_tap",
                  "call", "deadline", "inside", "listener", "local", "peer", "requests", "server", "state", "transport")
 
-    def __init__(self, server: Server, listener: str, inside: Any = None) -> None:
+    def __init__(self, server: Server, listener: str, inside: Any = None, outer: Connection | None = None) -> None:
+        """outer: the connection that this one lives in, so that its addresses need not be asked for again."""
         self.server = server
         self.listener = listener
         self.inside = inside
@@ -56,8 +57,8 @@ class Connection(asyncio.Protocol):
         self.state = State.READING
         self.deadline = _NEVER
         self.requests = 0
-        self.peer = "local"
-        self.local: tuple[str, int] | None = None
+        self.peer: str = outer.peer if outer is not None else ""
+        self.local: tuple[str, int] | None = outer.local if outer is not None else None
         self._reader = RequestReader(server.limits.head, server.limits.body)
         self._request: Request | None = None
         self._refusal: Refused | None = None
@@ -77,9 +78,10 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
         self._tap = Tap(self.transport)
-        peer, local = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
-        self.peer = str(peer[0]) if isinstance(peer, tuple) else "local"
-        self.local = local[:2] if isinstance(local, tuple) else None
+        if not self.peer:
+            peer, local = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+            self.peer = str(peer[0]) if isinstance(peer, tuple) else "local"
+            self.local = local[:2] if isinstance(local, tuple) else None
         self.deadline = self.server.now() + self.server.timeouts.read
         if not self.server.register(self):
             self._refuse(Refused("overloaded", "too many connections"))

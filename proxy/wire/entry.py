@@ -40,15 +40,16 @@ class Entry(asyncio.Protocol):
     idle = False
 
     def __init__(self, server: Server, context: ssl.SSLContext, make: Callable[[ssl.SSLObject], asyncio.Protocol], *,
-                 failed: Callable[[Entry, Failure], bytes]) -> None:
-        """make: what takes over; failed: told once at most, gives the bytes for a peer that speaks no TLS."""
+                 failed: Callable[[Entry, Failure], bytes], peer: str = "") -> None:
+        """make: what takes over; failed: told once at most, gives the bytes for a peer that speaks no TLS.  peer: its
+        address, where it is known already."""
         self._server = server
         self._context = context
         self._make = make
         self._failed = failed
         self._tls: Tls | None = None
         self._over = False
-        self.peer = "local"
+        self.peer = peer
         self.deadline = server.now() + server.timeouts.handshake
 
     # --- a protocol, first of the bytes, then of what Tls makes of them
@@ -58,8 +59,9 @@ class Entry(asyncio.Protocol):
             self._arrive(self._tls)
             return
         self.transport = cast(asyncio.Transport, transport)
-        peer = transport.get_extra_info("peername")
-        self.peer = str(peer[0]) if isinstance(peer, tuple) else "local"
+        if not self.peer:
+            peer = transport.get_extra_info("peername")
+            self.peer = str(peer[0]) if isinstance(peer, tuple) else "local"
         if not self._server.register(self):
             self._over = True
             self.transport.abort()
@@ -70,8 +72,7 @@ class Entry(asyncio.Protocol):
         if data[0] != _HANDSHAKE_RECORD:
             self._refuse_plain()
             return
-        self._tls = Tls(self._context, self)
-        self._tls.ready.add_done_callback(self._settled)
+        self._tls = Tls(self._context, self, failed=self._handshake_failed)
         self.transport.set_protocol(self._tls)
         self._tls.connection_made(self.transport)
         self._tls.data_received(data)
@@ -96,11 +97,9 @@ class Entry(asyncio.Protocol):
         tls.set_protocol(inner)
         inner.connection_made(tls)
 
-    def _settled(self, ready: asyncio.Future[None]) -> None:
-        error = None if ready.cancelled() else ready.exception()
-        if error is not None:
-            self._server.unregister(self)
-            self._fail(_failure_of(error))
+    def _handshake_failed(self, error: Exception) -> None:
+        self._server.unregister(self)
+        self._fail(_failure_of(error))
 
     def _refuse_plain(self) -> None:
         answer = self._fail("plain_http")

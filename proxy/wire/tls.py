@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from typing import Any, cast
 
 _READ = 65536
@@ -23,8 +24,9 @@ class Tls(asyncio.Protocol, asyncio.Transport):
     """
 
     def __init__(self, context: ssl.SSLContext, protocol: asyncio.Protocol, *,
-                 server_hostname: str | None = None) -> None:
-        """server_hostname: the name to verify on the client side; None on the server side."""
+                 server_hostname: str | None = None, failed: Callable[[Exception], None] | None = None) -> None:
+        """server_hostname: the name to verify on the client side; None on the server side.  failed: told why the
+        handshake failed, for whom a future and its turn of the loop are too much."""
         super().__init__()
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._ssl = context.wrap_bio(self._incoming, self._outgoing, server_hostname is None, server_hostname)
@@ -33,13 +35,15 @@ class Tls(asyncio.Protocol, asyncio.Transport):
         self._goodbye = self._ended = self._half = False
         self._kept: list[bytes] = []
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.ready.add_done_callback(lambda future: future.cancelled() or future.exception())
+        self._failed = failed
+        self._speaks_first = server_hostname is not None
 
     # --- the protocol of the byte transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._below = cast(asyncio.Transport, transport)
-        self._handshake()
+        if self._speaks_first:
+            self._handshake()
 
     def data_received(self, data: bytes) -> None:
         self._incoming.write(data)
@@ -58,8 +62,8 @@ class Tls(asyncio.Protocol, asyncio.Transport):
         protocol, self._protocol = self._protocol, _NOBODY
         if self._up:
             protocol.connection_lost(exc)
-        elif not self.ready.done():
-            self.ready.set_exception(exc or ConnectionResetError("closed during the TLS handshake"))
+        else:
+            self._fail(exc or ConnectionResetError("closed during the TLS handshake"))
 
     def pause_writing(self) -> None:
         if self._up:
@@ -83,19 +87,28 @@ class Tls(asyncio.Protocol, asyncio.Transport):
             return False
         except ssl.SSLError as error:
             self._flush()       # the alert tells the peer why
-            if not self.ready.done():       # without its traceback, whose frames would keep this object alive
-                self.ready.set_exception(error.with_traceback(None))
+            self._fail(error)
             self._below.close()
             return False
         self._flush()
         if self.ready.cancelled():      # whoever waited for it has gone
             self._below.abort()
             return False
-        self._up = True
+        self._up, self._failed = True, None     # who asked knows us: no cycle is left for the collector
         if not self.ready.done():
             self.ready.set_result(None)
         self._protocol.connection_made(self)
         return True
+
+    def _fail(self, error: Exception) -> None:
+        if self.ready.done():
+            return
+        # Without its traceback, whose frames would keep this object alive until the collector comes.
+        self.ready.set_exception(error.with_traceback(None))
+        self.ready.exception()          # whether anybody looks at it is no concern of the loop's
+        failed, self._failed = self._failed, None
+        if failed is not None:
+            failed(error)
 
     def _read(self) -> None:
         if not self._up or self._paused or self._below.is_closing():

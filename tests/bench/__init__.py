@@ -3,11 +3,13 @@
     __main__       one run, top to bottom; --quick, --json FILE, --profile
     prepare        peers are started and judged: nobody is timed whose signature the bank would refuse
     rounds         the timed part, peers taking turns
-    report         samples -> tables against the limits
+    forwarding     the same for HTTP_PROXY and HTTPS_PROXY: intercepted calls, handshakes, plain tunnels
+    report, report_forwarding, table     samples -> tables against the limits
     peers/         who is measured, one file each; templates/ holds what they run
     capture, verify          the judge: raw bytes of a request, checked by code that no signer shares
     load, rsa_operation      wrk; the RSA operation by itself
+    programs, dialling       load generators of our own, which know CONNECT: caller, knocker, source and sink
     processes, material      programs on chosen CPUs, read from /proc; throw-away keys and certificates
 
-Needs Linux; Debian's nginx, libnginx-mod-http-lua and wrk; mitmproxy is installed by itself under .run/.
+Needs Linux; Debian's nginx, libnginx-mod-http-lua, wrk and haproxy; mitmproxy is installed by itself under .run/.
 """

@@ -16,8 +16,8 @@ from pathlib import Path
 import cryptography
 from cryptography.hazmat.backends.openssl import backend
 
-from . import capture, load, material, prepare, profiling, report, rounds
-from .peers import nginx
+from . import capture, forwarding, load, material, prepare, profiling, report, rounds
+from .peers import haproxy, nginx
 from .peers.base import NotMeasured, World
 from .processes import Cpus, free_port
 from .rounds import Plan
@@ -32,34 +32,51 @@ def main() -> int:
         print("The benchmark reads /proc, so it needs Linux.")
         return 1
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    plan = Plan(1, 1, 1, _SIZES) if options.quick else Plan(options.rounds, options.seconds, 5, _SIZES)
+    plan = (Plan(1, 1, 1, _SIZES, 128) if options.quick
+            else Plan(options.rounds, options.seconds, 5, _SIZES, options.mebibytes))
     with ExitStack() as stack:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="signing-bench-")))
         world = World(root, Cpus.split(), material.make(root, _SIZES), free_port())
         if options.profile:
             return profiling.run(world, stack, options.seconds)
-        return _measure(world, plan, stack, options.json)
+        print("\n".join(f"{name}: {value}" for name, value in _facts(world, plan).items()), flush=True)
+        samples = Samples()
+        if options.part != "forward":
+            _reverse(world, plan, samples)
+        if options.part != "reverse":
+            _forward(world, plan, samples)
+        return _report(report.tables(samples, plan, options.part), samples, _facts(world, plan), options.json)
 
 
-def _measure(world: World, plan: Plan, stack: ExitStack, json_file: Path | None) -> int:
-    samples, facts = Samples(), _facts(world, plan)
-    print("\n".join(f"{name}: {value}" for name, value in facts.items()), flush=True)
-    peers = prepare.present(samples)
-    with capture.listening(world.upstream_port, world.material) as captured:
-        instances = prepare.judged_instances(world, plan, peers, captured, samples, stack)
-        prepare.memory(instances, "after start", samples)
-        prepare.start_times(world, plan, [instance.peer for instance in instances], samples)
-    verified = ", ".join(dict.fromkeys(instance.name for instance in instances if instance.peer.signs)) or "nobody"
-    _tell(f"signatures verified: {verified}")
-    try:
-        prepare.upstream(world, stack)
-        load.require()
-        rounds.run(world, plan, instances, samples, _tell)
-        time.sleep(2)
-        prepare.memory(instances, "after load", samples)
-    except NotMeasured as reason:
-        samples.problem(f"the timed part was not run to its end: {reason}")
-    return _report(report.tables(samples, plan), samples, facts, json_file)
+def _reverse(world: World, plan: Plan, samples: Samples) -> None:
+    with ExitStack() as stack:
+        peers = prepare.present(samples)
+        with capture.listening(world.upstream_port, world.material) as captured:
+            instances = prepare.judged_instances(world, plan, peers, captured, samples, stack)
+            prepare.memory(instances, "after start", samples)
+            prepare.start_times(world, plan, [instance.peer for instance in instances], samples)
+        verified = ", ".join(dict.fromkeys(instance.name for instance in instances if instance.peer.signs)) or "nobody"
+        _tell(f"signatures verified: {verified}")
+        try:
+            prepare.upstream(world, stack)
+            load.require()
+            rounds.run(world, plan, instances, samples, _tell)
+            time.sleep(2)
+            prepare.memory(instances, "after load", samples)
+        except NotMeasured as reason:
+            samples.problem(f"the timed part was not run to its end: {reason}")
+
+
+def _forward(world: World, plan: Plan, samples: Samples) -> None:
+    with ExitStack() as stack:
+        try:
+            with capture.listening(world.upstream_port, world.material) as captured:
+                forward = forwarding.started(world, plan.sizes[0], captured, stack)
+            _tell("signatures verified: every form through the forward proxy")
+            prepare.upstream(world, stack)
+            forwarding.run(forward, plan, samples, _tell, stack)
+        except NotMeasured as reason:
+            samples.problem(f"the forward proxy was not measured: {reason}")
 
 
 def _report(made: list[report.Table], samples: Samples, facts: dict[str, str], json_file: Path | None) -> int:
@@ -87,7 +104,7 @@ def _facts(world: World, plan: Plan) -> dict[str, str]:
     return {"machine": f"{os.cpu_count()} x {cpu}, Linux {platform.release()}, {where}",
             "ours": ", ".join((f"Python {platform.python_version()}", f"cryptography {cryptography.__version__}",
                                backend.openssl_version_text())),
-            "nginx": nginx.version(),
+            "peers": ", ".join((nginx.version(), haproxy.version())),
             "plan": f"{plan.rounds} rounds, {plan.seconds} s a run, {plan.starts} starts",
             "load average before": f"{os.getloadavg()[0]:.2f}"}
 
@@ -100,6 +117,9 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="how often each peer does all the work (default 5)")
     parser.add_argument("--seconds", type=int, default=3, help="length of one timed run (default 3)")
+    parser.add_argument("--mebibytes", type=int, default=2048, help="size of one transfer by a relay (default 2048)")
+    parser.add_argument("--part", choices=("both", "reverse", "forward"), default="both",
+                        help="reverse proxy only, or HTTP_PROXY and HTTPS_PROXY only")
     parser.add_argument("--quick", action="store_true", help="one short round: shows only that it all works")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every sample there")
     parser.add_argument("--profile", action="store_true", help="show where ours spends its time instead of measuring")

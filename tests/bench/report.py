@@ -2,47 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
+from . import report_forwarding
 from .peers import ALL, FLOOR, OURS, RIVAL
 from .rounds import MANY, METHODS, Plan
 from .samples import DIRECT, RSA, RSA_OF_RIVAL, Samples, difference, plain, ratio, signed, spread
+from .table import Line, Table
 
 CPU_RATIO, ABOVE_RSA, ADDED_RATIO, IDLE_MB, START_SECONDS = 1.25, 120.0, 2.0, 48.0, 0.4
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One figure.  A line with a limit and no values could not be measured."""
-
-    label: str
-    values: list[float]
-    limit: float | None = None
-    digits: int = 0
-
-    @property
-    def verdict(self) -> str:
-        if self.limit is None:
-            return ""
-        if not self.values:
-            return "not measured"
-        return "met" if spread(self.values)[0] <= self.limit else "missed"
-
-    def cells(self) -> tuple[str, str, str, str]:
-        measured = "-"
-        if self.values:
-            median, low, high = (f"{value:.{self.digits}f}" for value in spread(self.values))
-            measured = median if len(self.values) == 1 else f"{median} ({low}–{high})"
-        return self.label, measured, "" if self.limit is None else f"<= {self.limit:g}", self.verdict
+def tables(samples: Samples, plan: Plan, part: str) -> list[Table]:
+    """part: "reverse", "forward" or "both"."""
+    made = _reverse(samples, plan) if part != "forward" else []
+    made += report_forwarding.tables(samples) if part != "reverse" else []
+    return [table for table in made if table.lines]
 
 
-@dataclass(slots=True)
-class Table:
-    title: str
-    lines: list[Line] = field(default_factory=list)
-
-
-def tables(samples: Samples, plan: Plan) -> list[Table]:
+def _reverse(samples: Samples, plan: Plan) -> list[Table]:
     made = [_cpu(samples, plan), _added(samples, plan)]
     for connections in (1, MANY):
         for share in ("p50", "p99"):
@@ -50,8 +26,7 @@ def tables(samples: Samples, plan: Plan) -> list[Table]:
             made.append(Table(title, _everybody(samples, plan, f"{share} at {connections}")))
     title = f"Throughput at {MANY} connections (requests a second)"
     made.append(Table(title, _everybody(samples, plan, "requests per second")))
-    made += [_memory(samples), _start(samples), _loop(samples, plan)]
-    return [table for table in made if table.lines]
+    return [*made, _memory(samples), _start(samples), _loop(samples, plan)]
 
 
 def _cpu(samples: Samples, plan: Plan) -> Table:

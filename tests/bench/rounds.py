@@ -25,6 +25,7 @@ class Plan:
     seconds: int
     starts: int
     sizes: tuple[int, ...]
+    mebibytes: int
 
 
 def run(world: World, plan: Plan, instances: list[Instance], samples: Samples, tell: Callable[[str], None]) -> None:

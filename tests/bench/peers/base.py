@@ -14,6 +14,8 @@ from ..processes import Child, Cpus, free_port
 REPOSITORY = Path(__file__).resolve().parents[3]
 TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
 UPSTREAM_HOST = "localhost"
+SOURCE_HOST = "127.0.0.2"
+"""Not the upstream's address: that one is a bank's, and never just passed on."""
 
 
 class NotMeasured(Exception):

@@ -1,4 +1,4 @@
-"""nginx three times: as everybody's upstream, as the floor, and with Lua and libcrypto as the peer to compare with."""
+"""nginx as everybody's upstream, as the floor, with Lua and libcrypto as the peer for signing, and as that for TLS."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def start_upstream(world: World) -> Child:
     if sentence := missing():
         raise NotMeasured(sentence)
     folder = world.root / "upstream"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     config = fill("upstream.conf", folder / "nginx.conf", port=world.upstream_port, answer=_ANSWER,
                   certificate=world.material.server_certificate, key=world.material.server_key, **_common(folder))
     return Child(_command(config, folder), world.cpus.load, folder / "output.log", folder)
@@ -59,6 +59,12 @@ def _launch_lua(world: World, application: Application, folder: Path, port: int)
     load = "\n".join(f"load_module {module};" for module in _modules())
     config = fill("lua.conf", folder / "nginx.conf", load=load, sign=sign, folder=folder,
                   **_proxy(world, folder, port))
+    return Launch(_command(config, folder))
+
+
+def _launch_accept(world: World, application: Application, folder: Path, port: int) -> Launch:
+    config = fill("accept.conf", folder / "nginx.conf", port=port, certificate=world.material.server_certificate,
+                  key=world.material.server_key, **_common(folder))
     return Launch(_command(config, folder))
 
 
@@ -91,4 +97,5 @@ def _proxy(world: World, folder: Path, port: int) -> dict[str, object]:
 
 
 PLAIN = Peer("nginx plain", False, missing, _launch_plain)
+ACCEPT = Peer("nginx", False, missing, _launch_accept)
 LUA = Peer("nginx+lua", True, missing_lua, _launch_lua)

@@ -6,12 +6,13 @@ import functools
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from ..material import Application
 from ..processes import free_port
-from .base import REPOSITORY, UPSTREAM_HOST, Launch, Peer, World
+from .base import REPOSITORY, SOURCE_HOST, UPSTREAM_HOST, Launch, Peer, World
 
 
 @functools.cache
@@ -24,15 +25,38 @@ def missing() -> str:
     return f"`python -m proxy run` does not start here: {last}"
 
 
-def _launch(world: World, application: Application, folder: Path, port: int) -> Launch:
+def _launch(world: World, application: Application, folder: Path, port: int,
+            extra: dict[str, object] | None = None) -> Launch:
     admin_port = free_port()
     config = folder / "config.yaml"
-    config.write_text(yaml.safe_dump(configuration(world, application, port, admin_port), sort_keys=False))
+    settings = configuration(world, application, port, admin_port) | (extra or {})
+    if "listeners" in settings:
+        settings["routes"] = [route | {"name": name, "listener": name} for name in ("main", "tls")
+                              for route in settings["routes"]]
+    config.write_text(yaml.safe_dump(settings, sort_keys=False))
     argv = (sys.executable, "-m", "proxy", "run", "--config-file", config)
     return Launch(argv, {"PYTHONPATH": str(REPOSITORY)}, admin_port)
 
 
-def configuration(world: World, application: Application, port: int, admin_port: int) -> dict[str, object]:
+def forward_proxy(tls_port: int, source_port: int) -> Peer:
+    """The same, and: tunnels to the bank are intercepted, those to the source pass, another listener speaks TLS."""
+    def launch(world: World, application: Application, folder: Path, port: int) -> Launch:
+        return _launch(world, application, folder, port, extra={
+            "ca_directory": str(ca_directory(world)),
+            "listeners": {"tls": {"port": tls_port, "tls": {
+                "certificate_file": str(world.material.server_certificate),
+                "key_file": str(world.material.server_key)}}},
+            "destinations": [{"host": SOURCE_HOST, "policy": "tunnel", "ports": [source_port],
+                              "allow_addresses": ["127.0.0.0/8"]}]})
+
+    return Peer("ours, as a forward proxy", True, missing, launch)
+
+
+def ca_directory(world: World) -> Path:
+    return world.root / "interception-ca"
+
+
+def configuration(world: World, application: Application, port: int, admin_port: int) -> dict[str, Any]:
     return {
         "port": port,
         "admin_port": admin_port,
