@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from proxy.config.address import ip_address, split_egress
+from proxy.config.address import split_egress
 from proxy.config.destinations import destination_policy
 from proxy.config.interception import authority_settings, intercepted_hosts
 from proxy.config.model import Application, Config
 from proxy.config.routes import ResolvedRoute, resolve
-from proxy.core.destinations import Destination
+from proxy.core.destinations import Destination, canonical_host
 from proxy.core.routing import RouteTable
 from proxy.core.secret import Secret
 from proxy.errors import ConfigInvalid, KeyUnusable
@@ -28,6 +28,8 @@ from proxy.wire.dial import Dialer, Egress, Origin, Resolver
 from proxy.wire.outbound import Outbound
 from proxy.wire.pool import Pool
 
+_LOOKUPS = 2
+"""Of other hosts' names at a time: half of the threads that resolve, so that a bank's name never waits for them."""
 _CA_SUFFIXES = frozenset((".pem", ".crt", ".cer"))
 
 
@@ -136,16 +138,10 @@ def _origin(route: ResolvedRoute) -> Origin:
     return Origin(route.upstream.host, route.upstream.port, route.upstream.name.strip("[]"))
 
 
-def _canonical(name: str) -> str:
-    """As core.destinations writes a host."""
-    ip = ip_address(name)
-    return str(ip) if ip is not None else name.lower()
-
-
 def routes(config: Config, rings: Mapping[str, Keyring], banks: Mapping[Origin, Pool]) -> dict[str, RouteTable[Route]]:
     """By listener."""
     built = [Route(name=r.name, listener=r.listener, prefix=r.prefix, strip=r.strip, application=r.application,
-                   upstream=str(_origin(r)), host=_canonical(r.upstream.name), port=r.upstream.public_port,
+                   upstream=str(_origin(r)), host=canonical_host(r.upstream.name), port=r.upstream.public_port,
                    base=r.upstream.base.encode(), access=r.access, rules=r.rules, keyring=rings[r.application],
                    pool=banks[_origin(r)]) for r in resolve(config)]
     return {listener: RouteTable([route for route in built if route.listener == listener])
@@ -154,7 +150,7 @@ def routes(config: Config, rings: Mapping[str, Keyring], banks: Mapping[Origin, 
 
 def passages(config: Config, telemetry: Telemetry, is_own: Callable[[str, int], bool]) -> Passages:
     """Called on the event loop."""
-    outbound = Outbound(Resolver(config.timeouts.resolve), is_own)
+    outbound = Outbound(Resolver(config.timeouts.resolve, at_once=_LOOKUPS), is_own)
     return Passages(outbound, config.limits, config.timeouts, telemetry)
 
 
@@ -162,4 +158,5 @@ def entrances(config: Config, routes: Mapping[str, RouteTable[Route]],
               is_own: Callable[[Destination], bool]) -> dict[str, Entrance]:
     """By listener; their gates are set when they are open."""
     policy = destination_policy(config)
-    return {name: Entrance(routes[name], policy, is_own=is_own) for name in config.all_listeners()}
+    banks = frozenset(route.host for table in routes.values() for route in table)
+    return {name: Entrance(routes[name], policy, banks=banks, is_own=is_own) for name in config.all_listeners()}

@@ -138,7 +138,7 @@ class Running:
 
     def _open_files(self) -> None:
         limits = self.config.limits
-        wanted = limits.connections + limits.upstream_connections * len(self.pools) + _FILES
+        wanted = limits.connections + limits.upstream_connections * len(self.pools) + limits.tunnels + _FILES
         allowed = process.open_files(wanted)
         if allowed < wanted:
             log.warning("only %d files may be open, but limits allow connections that need %d; raise the limit on open "

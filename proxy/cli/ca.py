@@ -24,6 +24,7 @@ from proxy.cli.output import dim, show, show_json
 from proxy.cli.settings import load_config
 
 if TYPE_CHECKING:
+    from proxy.config.model import Config
     from proxy.keys.authority import Authority
 
 EPILOG = """\b
@@ -128,13 +129,22 @@ def env(config_file: str | None, exports: str | None, shell: str, **flags: Any) 
     config = load_config(config_file, flags)
     values = variables(config, exports_of(config, exports))
     if config.client_token_file is not None:
-        if UNRESERVED.fullmatch(client_token(config)) is None:
-            raise click.ClickException("The client token holds characters that have to be escaped in a URL. Use "
-                                       "'signing-proxy exec', or a token of letters, digits and . _ ~ - only.")
+        if UNRESERVED.fullmatch(client_token(config)) is None or not _reads_alike(config):
+            raise click.ClickException("The first line of client_token_file is not a token of letters, digits and "
+                                       ". _ ~ - alone, as a URL takes it. Change it, or use 'signing-proxy exec'.")
         warn("The lines read the client token from its file, and Java takes none from a variable. Give Java programs "
              "the token in their own settings.")
     for name, value in values.items():
         show(SHELLS[shell](name, value))
+
+
+def _reads_alike(config: Config) -> bool:
+    """Whether a shell that takes the file's first line gets the token."""
+    from proxy.keys.guarded import read_secret_file
+
+    assert config.client_token_file is not None
+    content = read_secret_file(config.client_token_file, allow_group_read=False)
+    return content.partition(b"\n")[0] == client_token(config)
 
 
 def _export(authority: Authority, what: str) -> tuple[str, bytes]:

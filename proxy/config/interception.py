@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from proxy.config.model import Config
 from proxy.config.problems import Problems
 from proxy.config.routes import resolve
+from proxy.core.destinations import canonical_host
 from proxy.keys.authority import AuthoritySettings
 
 
 def intercepted_hosts(config: Config) -> tuple[str, ...]:
     """The bank hosts of the routes: names in lower case and addresses, sorted, each once."""
-    return tuple(sorted({route.upstream.name for route in resolve(config)}))
+    return tuple(sorted({canonical_host(route.upstream.name) for route in resolve(config)}))
 
 
 def authority_settings(config: Config, environ: Mapping[str, str]) -> AuthoritySettings | None:

@@ -77,6 +77,11 @@ def read_host(text: str) -> str:
     return host
 
 
+def canonical_host(name: str) -> str:
+    """As Destination writes a host.  name: of a configuration that has been checked; IPv6 without brackets."""
+    return read_host(f"[{name}]" if ":" in name else name)
+
+
 def _ipv6(text: str) -> str:
     """RFC 3986 section 3.2.2; canonical by RFC 5952.  Zone identifiers mean something on this machine only."""
     try:

@@ -120,8 +120,8 @@ def load(settings: AuthoritySettings, hosts: Sequence[str], *, clock: Clock) -> 
     check_hosts(chain, hosts)
     warnings = warnings_about(chain, hosts, clock())
     if settings.directory is not None and ca_directory.open_to_others(settings.directory):
-        warnings += ("Anybody on this machine may write into ca_directory, and so give clients another CA. "
-                     "Take that right away with 'chmod go-w'.",)
+        warnings += ("Others on this machine may write into ca_directory, and so give clients another CA. Make it this "
+                     "user's own with 'chown' and 'chmod go-w', or name a directory below it, which is then made so.",)
     return Authority(settings, chain, hosts, clock=clock, warnings=warnings)
 
 

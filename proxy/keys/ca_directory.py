@@ -126,12 +126,14 @@ def content(directory: str, name: str) -> bytes | None:
 
 
 def open_to_others(directory: str) -> bool:
-    """Whether strangers could put their own certificate into it."""
+    """Whether others could put their own certificate into it: by its mode, or because it is theirs."""
     try:
-        mode = os.stat(directory).st_mode
+        found = os.stat(directory)
     except OSError:
         return False
-    return os.name == "posix" and bool(mode & stat.S_IWOTH) and not mode & stat.S_ISVTX
+    if os.name != "posix":
+        return False
+    return bool(found.st_mode & (stat.S_IWOTH | stat.S_IWGRP)) or found.st_uid not in (0, os.geteuid())
 
 
 def unusable(directory: str, error: Exception) -> KeyUnusable:

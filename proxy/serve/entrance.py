@@ -15,6 +15,7 @@ from proxy.core.destinations import Destination, DestinationPolicy, Verdict, rea
 from proxy.core.hosts import HostTable
 from proxy.core.message import Request
 from proxy.core.routing import RouteTable
+from proxy.core.secret import Secret
 from proxy.core.target import origin_form, path_of
 from proxy.errors import Refused
 from proxy.serve.gate import Gate
@@ -24,11 +25,13 @@ from proxy.wire.connection import Connection
 
 
 class ToBank(NamedTuple):
-    """A CONNECT to a bank's host.  port: its TLS port.  secure: whether TLS is spoken in the tunnel."""
+    """A CONNECT to a bank's host.  port: its TLS port.  secure: whether TLS is spoken in the tunnel.  presented: the
+    caller's credentials."""
 
     destination: Destination
     port: int
     secure: bool
+    presented: Secret
 
 
 class Elsewhere(NamedTuple):
@@ -39,12 +42,14 @@ class Elsewhere(NamedTuple):
 
 
 class Entrance:
-    """gate: filled in once the listener's own address is known.  is_own: whether a destination is this proxy itself."""
+    """gate: filled in once the listener's own address is known.  is_own: whether a destination is this proxy itself.
+    banks: hosts of all listeners' routes, which are never called unsigned."""
 
-    __slots__ = ("_hosts", "_is_own", "_policy", "_routes", "gate")
+    __slots__ = ("_banks", "_hosts", "_is_own", "_policy", "_routes", "gate")
 
-    def __init__(self, routes: RouteTable[Route], policy: DestinationPolicy, *,
+    def __init__(self, routes: RouteTable[Route], policy: DestinationPolicy, *, banks: frozenset[str],
                  is_own: Callable[[Destination], bool]) -> None:
+        self._banks = banks
         self.gate = Gate(())
         self._routes = routes
         self._hosts = HostTable(routes)
@@ -59,6 +64,7 @@ class Entrance:
         inside = connection.inside
         if isinstance(inside, Tunnelled):
             inside.check(request)
+            self.gate.recheck(inside.presented)
             return self._at_bank(inside.host, inside.port, request)
         clients = inside.clients if isinstance(inside, Inside) else ()
         if request.scheme:
@@ -89,18 +95,20 @@ class Entrance:
         inside = connection.inside
         if isinstance(inside, Tunnelled):
             raise Refused("method_not_supported", "a tunnel inside a tunnel")
-        self.gate.check_forward(request, inside.clients if isinstance(inside, Inside) else ())
+        presented = self.gate.check_forward(request, inside.clients if isinstance(inside, Inside) else ())
         destination = read_authority(request.target, default_port=None)
         if destination.host not in self._hosts:
             return self._elsewhere(destination)
         port = self._hosts.port(destination, clear=True)
         if port is None:
             raise Refused("destination_denied", "no route leads to this port of the bank")
-        return ToBank(destination, port, secure=port == destination.port)
+        return ToBank(destination, port, secure=port == destination.port, presented=presented)
 
     def _elsewhere(self, destination: Destination) -> Elsewhere:
         if self._is_own(destination):
             raise Refused("self_connect")
+        if destination.host in self._banks:
+            raise Refused("destination_denied", "it is a bank, and no route of this listener leads to it")
         verdict = self._policy.judge(destination)
         if verdict.policy == "deny":
             raise Refused("destination_denied")

@@ -25,6 +25,9 @@ def own_names(address: str, port: int, *, loopback: bool) -> frozenset[bytes]:
     return frozenset(names | {b"%b:%d" % (name, port) for name in names})
 
 
+_NOTHING = Secret(b"")
+
+
 class Gate:
     """One listener's rule.  tokens: gives those one of which callers must present, None for nothing; asked each time.
 
@@ -54,20 +57,33 @@ class Gate:
             raise Refused("host_not_allowed")
         self._authenticate(refuse_pages(request), clients, "client_unauthenticated")
 
-    def check_forward(self, request: Request, clients: Iterable[str] = ()) -> None:
+    def check_forward(self, request: Request, clients: Iterable[str] = ()) -> Secret:
         """A request through the listener to another host, by an absolute-form target or CONNECT.
 
+        -> what was presented, for recheck().
         Raises Refused: browser_origin, client_not_allowed, proxy_authentication_required.
         """
-        self._authenticate(refuse_pages(request), clients, "proxy_authentication_required")
+        return self._authenticate(refuse_pages(request), clients, "proxy_authentication_required")
 
-    def _authenticate(self, credentials: bytes | None, clients: Iterable[str], refusal: str) -> None:
+    def recheck(self, presented: Secret) -> None:
+        """A tunnel carries the right of its CONNECT for as long as that token counts.
+
+        Raises Refused("client_unauthenticated").
+        """
+        self._require(presented, "client_unauthenticated")
+
+    def _authenticate(self, credentials: bytes | None, clients: Iterable[str], refusal: str) -> Secret:
         if self._clients and self._clients.isdisjoint(clients):
             raise Refused("client_not_allowed")
+        presented = Secret(_token(credentials)) if credentials is not None else _NOTHING
+        self._require(presented, refusal)
+        return presented
+
+    def _require(self, secret: Secret, refusal: str) -> None:
         tokens = self._tokens() if self._tokens is not None else None
         if tokens is None:
             return
-        presented = _token(credentials or b"")
+        presented = secret.reveal()
         if not sum(token.matches(presented) for token in tokens):       # each is compared, whichever fits
             raise Refused(refusal)
 

@@ -103,6 +103,7 @@ class Gateway:
             if isinstance(call, Call):
                 self._seal(call, request)
             else:
+                self._passages.require_room()
                 call.begin()
         except ProxyError as error:
             call.failed(error, "no")

@@ -8,6 +8,7 @@ from functools import lru_cache
 from proxy.core.destinations import Destination, read_authority
 from proxy.core.exchange import Form
 from proxy.core.message import Request
+from proxy.core.secret import Secret
 from proxy.errors import Refused
 from proxy.serve.gate import refuse_pages
 from proxy.wire.connection import Connection
@@ -33,15 +34,18 @@ class Tunnelled(Inside):
     host: as in Destination.  port: the bank's TLS port.
     """
 
-    __slots__ = ("_names", "_other_name", "_scheme", "_unused", "host", "port")
+    __slots__ = ("_names", "_other_name", "_scheme", "_unused", "host", "port", "presented")
 
-    def __init__(self, destination: Destination, port: int, *, secure: bool, asked: str | None = None,
-                 clients: tuple[str, ...] = (), unused: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, destination: Destination, port: int, *, secure: bool, presented: Secret,
+                 asked: str | None = None, clients: tuple[str, ...] = (),
+                 unused: Callable[[], None] = lambda: None) -> None:
         """destination: what CONNECT said.  secure: False where it is the bank's http port, so that http is spoken.
-        asked: the TLS server name (RFC 6066 section 3), None for none.  unused: called when it ends without a request.
+        presented: the credentials of its CONNECT.  asked: the TLS server name (RFC 6066 section 3), None for none.
+        unused: called when it ends without a request.
         """
         super().__init__(clients)
         self._unused = unused
+        self.presented = presented
         self.host, self.port = destination.host, port
         self._names = _names(destination)
         self._scheme = b"https" if secure else b"http"

@@ -49,6 +49,8 @@ class Interception:
             raise Refused("interception_off")
         try:
             return self._contexts(to.destination.host)
+        except KeyError:
+            raise Refused("interception_off", "the certificate authority is not for this host") from None
         except KeyUnusable as error:
             raise Refused(error.code, error.detail) from error
 
@@ -81,8 +83,8 @@ class Opening:
     def _inner(self, asked: str | None) -> Connection:
         outer, to = self._connection, self._to
         clients = outer.inside.clients if isinstance(outer.inside, Inside) else ()
-        inside = Tunnelled(to.destination, to.port, secure=to.secure, asked=asked, clients=clients,
-                           unused=partial(_unused, outer.peer, to.destination.host))
+        inside = Tunnelled(to.destination, to.port, secure=to.secure, presented=to.presented, asked=asked,
+                           clients=clients, unused=partial(_unused, outer.peer, to.destination.host))
         return Connection(outer.server, outer.listener, inside, outer)
 
     def _failed(self, entry: Entry, failure: Failure) -> bytes:

@@ -55,17 +55,18 @@ class Passages:
 
     def opening(self, desk: Desk, connection: Connection, request: Request, to: Elsewhere) -> Passage:
         """Raises Refused("overloaded")."""
-        self._require_room()
+        self.require_room()
         return Passage(self, desk, connection, request, to)
 
     def forward(self, desk: Desk, connection: Connection, request: Request, to: Elsewhere) -> Forward:
         """Raises Refused: overloaded, method_not_supported."""
         if request.method == b"TRACE":
             raise Refused("method_not_supported", "TRACE would show the caller's own credentials")
-        self._require_room()
+        self.require_room()
         return Forward(desk, connection, request, to.destination, to.verdict, self.solos)
 
-    def _require_room(self) -> None:
+    def require_room(self) -> None:
+        """Raises Refused("overloaded")."""
         if self.open + len(self.solos.live) >= self._limit:
             raise Refused("overloaded", "limits.tunnels is reached")
 
@@ -75,6 +76,7 @@ class Passages:
             task.cancel()
         await asyncio.gather(*self.dials, return_exceptions=True)
         await self.solos.close()
+        await self.outbound.close()
 
 
 class Passage:
@@ -88,6 +90,7 @@ class Passage:
         self._request_id = desk.request_id(request)
         self._started = perf_counter()
         self._dialling: asyncio.Task[None] | None = None
+        self._settled = False
         self._relay = Relay(passages.buffers, now=lambda: connection.server.now(), idle=passages.timeouts.tunnel_idle,
                             on_end=self._ended)
 
@@ -118,11 +121,9 @@ class Passage:
                 self._server.register(self._relay)
 
     def _abandon(self) -> None:
-        """The caller has gone, or the proxy ends."""
-        if self._relay.far.transport is not None:
-            self._relay.abort()
-        elif self._relay.ending is None:
-            self._settle("client_gone")
+        """The caller has gone, or the proxy ends.  A connection that is just coming about is cut when it is there."""
+        self._relay.abort()
+        self._settle("client_gone")
 
     def _failed(self, connection: Connection | None, error: ProxyError) -> None:
         if connection is not None:
@@ -136,6 +137,9 @@ class Passage:
 
     def _settle(self, outcome: Outcome, *, error: ProxyError | None = None, ending: str = "") -> None:
         """It is over, in whichever way; counted and logged once."""
+        if self._settled:
+            return
+        self._settled = True
         passages, relay, to = self._passages, self._relay, self._to
         passages.open -= 1
         passages.telemetry.tunnels.add((to.verdict.policy, ending or outcome))

@@ -38,9 +38,7 @@ class State(Enum):
 
 
 class Connection(asyncio.Protocol):
-    """See the module's docstring.
-
-    call: whatever the application keeps with a request in hand.  inside: what the application gave it when the
+    """call: whatever the application keeps with a request in hand.  inside: what the application gave it when the
     connection lives inside another one, such as a tunnel, and is told of its end by over(); else None.  peer: the
     caller's address.  local: our own address and port on this connection.
     """
@@ -64,10 +62,8 @@ class Connection(asyncio.Protocol):
         self._refusal: Refused | None = None
         self._reply = Reply()
         self._buffered = 0
-        self._full = False      # the caller stopped reading from us
-        self._eof = False
-        self._due = False       # _next() is scheduled
-        self._last = False      # nothing after the request in hand is read
+        # The caller stopped reading from us; it has half-closed; _next() is scheduled; nothing more is read.
+        self._full = self._eof = self._due = self._last = False
 
     @property
     def idle(self) -> bool:
@@ -229,11 +225,14 @@ class Connection(asyncio.Protocol):
         self._wait_for_next()
 
     def answer(self, own: Answer) -> None:
-        """Answers the request in hand with a whole answer of the proxy's own, in place of what was not sent yet."""
+        """Answers with a whole answer of the proxy's own, in place of what was not sent yet."""
         request = self._request
         if self.state is not State.BUSY or request is None:
             return
         self._reply.drop()
+        if request.method == b"CONNECT" and (self._reader.pending or own.line[:3] != b"407"):
+            self._last = True       # what follows was meant for a tunnel that is not there, and is no request
+            self._reader.discard()
         self.start(own.line, own.fields, unframed=False)
         if own.body and request.method != b"HEAD":
             self._reply.body(own.body)

@@ -39,6 +39,9 @@ class Outbound:
             raise UpstreamFailed("destination_unreachable", sent="no") from error
         await attach(sock, protocol)
 
+    async def close(self) -> None:
+        await self._resolver.close()
+
     async def _addresses(self, destination: Destination) -> list[Address]:
         literal = destination.address
         if literal is not None:

@@ -141,6 +141,8 @@ class Tls(asyncio.Protocol, asyncio.Transport):
                     return parts, False, False
         except ssl.SSLWantReadError:
             return parts, False, False
+        except ssl.SSLZeroReturnError:      # instead of b"" where our close_notify was first
+            return parts, True, False
         except ssl.SSLError:
             return parts, False, True
 

@@ -14,11 +14,12 @@ import pytest
 from cryptography import x509
 
 from proxy.app.listeners import StartFailed
-from proxy.config.model import Listener, ListenerTls, Route
+from proxy.config.model import Destination, Listener, ListenerTls, Route
 from proxy.emulator.authority import write_private
 from proxy.errors import KeyUnusable
 from tests.e2e.company import Company
 from tests.e2e.line import Cut, Line, connected, eventually, get, post, within
+from tests.e2e.peers import Peer, serving
 from tests.e2e.standing import BANK_NAME
 from tests.e2e.tunnels import Inside, connect, trusting
 
@@ -118,6 +119,28 @@ async def test_a_tunnel_through_a_tls_listener(bank, start_proxy, company, tmp_p
     assert proxy.lines.records[-1].client_name == "payments.example"
     assert bank.received.total == 3
     await proxy.until_connections(0)
+
+
+@pytest.mark.parametrize("size", [1, 3_000_000])
+async def test_a_tunnel_through_a_tls_listener_whose_destination_stops_sending_first(bank, start_proxy, company, size):
+    peer = Peer()
+
+    async def handle(reader, writer):
+        writer.write(b"all there is")
+        writer.write_eof()
+        peer.heard.append(await reader.read())
+
+    async with serving(peer, handle):
+        rule = Destination(host="127.0.0.1", policy="tunnel", ports=(peer.port,), allow_addresses=("127.0.0.0/8",))
+        proxy = await start_proxy(bank, tls=settings(company), destinations=(rule,))
+        async with by_tls(proxy, company, "payments") as line:
+            assert (await line.ask(connect(f"127.0.0.1:{peer.port}"), bodiless=True)).status == 200
+            assert await line.rest() == b"all there is"
+            await line.send(bytes(size))
+            line.writer.say_goodbye()
+            await peer.until(lambda: bool(peer.heard))
+    assert len(peer.heard[0]) == size
+    assert (await proxy.lines.last()).detail == "closed"
 
 
 async def test_plain_http_to_a_tls_listener(proxy_by_tls, bank, caplog):

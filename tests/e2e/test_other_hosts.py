@@ -8,9 +8,11 @@ import signal
 
 import pytest
 
-from proxy.config.model import Destination
+from proxy.config.model import Destination, Listener
+from proxy.wire.dial import Resolver
 from tests.e2e.line import connected, eventually, get, post, request, reset
 from tests.e2e.peers import Peer, serving, silent_peer
+from tests.e2e.standing import BANK_NAME
 from tests.e2e.tunnels import connect
 
 LOOPBACK = ("127.0.0.0/8",)
@@ -151,9 +153,9 @@ async def test_a_destination_that_is_not_there(bank, start_proxy, unused_tcp_por
     proxy = await start_proxy(bank, destinations=rule(unused_tcp_port))
     where = f"127.0.0.1:{unused_tcp_port}"
     async with proxy.connect() as line:
-        for raw in (connect(where), get(f"http://{where}/", host=where)):
-            assert (await line.ask(raw)).problem == (502, "destination_unreachable", "no")
+        assert (await line.ask(get(f"http://{where}/", host=where))).problem == (502, "destination_unreachable", "no")
         assert (await line.ask(get("/echo"))).status == 200
+        assert (await line.ask(connect(where))).problem == (502, "destination_unreachable", "no")
     assert proxy.lines.records[0].destination == where
     assert await proxy.metric("signing_proxy_tunnels_total", policy="tunnel", outcome="failed") == 1
 
@@ -210,6 +212,55 @@ async def test_a_caller_that_leaves(bank, start_proxy, early):
         await proxy.until_connections(0)
 
 
+async def test_callers_that_half_close_while_it_is_dialled_leave_nothing(bank, start_proxy, echo):
+    """At every moment of the dial, on the loop that forgets a connection that is cancelled as it comes about."""
+    proxy = await start_proxy(bank, destinations=rule(echo.port))
+    for turns in range(12):
+        async with connected(proxy.port()) as line:
+            line.writer.write(connect(f"127.0.0.1:{echo.port}"))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            line.writer.write_eof()
+            await line.rest()
+    await eventually(lambda: proxy.running.passages.open == 0)
+    await echo.until_all_gone()
+    await proxy.until_connections(0)
+    assert len(proxy.lines.records) == 12
+
+
+async def test_a_banks_host_is_never_called_unsigned_by_another_listener(bank, start_proxy, shop):
+    proxy = await start_proxy(bank, listeners={"more": Listener(port=0)},
+                              destinations=(Destination(host="*", policy="tunnel"),))
+    for raw in (connect(f"{BANK_NAME}:443"), get(f"http://{BANK_NAME}/", host=BANK_NAME)):
+        assert (await proxy.ask(raw, listener="more")).problem == (403, "destination_denied", "no")
+
+
+async def test_slow_names_of_others_do_not_keep_a_bank_from_being_resolved(bank, start_proxy):
+    """Two of them may be looked up at a time; the third waits its turn, and not in a resolver's thread."""
+    asked, answer = [], asyncio.get_running_loop().create_future()
+
+    class Slow(Resolver):
+        @staticmethod
+        async def _lookup(host, port):
+            asked.append(host)
+            await asyncio.shield(answer)
+            return []
+
+    proxy = await start_proxy(bank, destinations=rule(443, host="*"))
+    proxy.running.passages.outbound._resolver = Slow(30.0, at_once=2)
+    async with connected(proxy.port()) as one, connected(proxy.port()) as two, connected(proxy.port()) as three:
+        for number, line in enumerate((one, two, three)):
+            await line.send(connect(f"slow{number}.example:443"))
+        await eventually(lambda: len(asked) == 2 and proxy.running.passages.open == 3)
+        reset(one)              # its lookup goes on, and keeps its turn
+        await eventually(lambda: proxy.running.passages.open == 2)
+        assert (await proxy.ask(get("/echo"))).status == 200
+        assert asked == ["slow0.example", "slow1.example"]
+        answer.set_result(None)
+        assert (await two.answer()).problem == (502, "destination_dns", "no")
+        assert (await three.answer()).problem == (502, "destination_dns", "no")
+
+
 async def test_no_more_tunnels_than_the_limit(bank, start_proxy):
     async with silent_peer() as peer:
         proxy = await start_proxy(bank, destinations=rule(peer.port), limits={"tunnels": 2})
@@ -217,10 +268,11 @@ async def test_no_more_tunnels_than_the_limit(bank, start_proxy):
         async with connected(proxy.port()) as one, connected(proxy.port()) as two, connected(proxy.port()) as three:
             for line in (one, two):
                 assert (await line.ask(connect(where), bodiless=True)).status == 200
-            for raw in (connect(where), get(f"http://{where}/", host=where)):
-                answer = await three.ask(raw)
-                assert answer.problem == (503, "overloaded", "no")
-                assert "limits.tunnels" in answer.json["detail"]
+            async with connected(proxy.port()) as four:
+                for line, raw in ((four, connect(where)), (three, get(f"http://{where}/", host=where))):
+                    answer = await line.ask(raw)
+                    assert answer.problem == (503, "overloaded", "no")
+                    assert "limits.tunnels" in answer.json["detail"]
             assert (await three.ask(get("/echo"))).status == 200
             reset(one)
             await eventually(lambda: proxy.running.passages.open == 1)

@@ -7,6 +7,7 @@ from contextlib import suppress
 
 import pytest
 
+from proxy.config.model import Route
 from proxy.emulator.authority import write_private
 from tests.e2e.line import connected, eventually, get, post, reset
 from tests.e2e.standing import BANK_NAME
@@ -118,7 +119,7 @@ async def test_without_an_authority_there_is_no_tunnel(bank, start_proxy):
     async with connected(proxy.port()) as line:
         answer = await line.ask(connect(f"{BANK_NAME}:443"))
         assert answer.problem == (403, "interception_off", "no")
-        assert (await line.ask(get("/echo"))).status == 200
+        assert await line.rest() == b""
     assert proxy.lines.records[0].destination == f"{BANK_NAME}:443"
 
 
@@ -132,8 +133,22 @@ async def test_other_destinations(bank, proxy, to, status, code):
     async with connected(proxy.port()) as line:
         answer = await line.ask(connect(to))
         assert answer.problem == (status, code, "no")
-        assert (await line.ask(get("/echo"))).status == 200
-    assert bank.received.total == 1
+        assert await line.rest() == b""
+    assert bank.received.total == 0
+
+
+@pytest.mark.parametrize("to", ["elsewhere.example:25", f"{BANK_NAME}:8443", f"{BANK_NAME}:443"])
+async def test_what_was_sent_ahead_for_a_refused_tunnel_is_no_request(bank, start_proxy, tmp_path, to):
+    """Whoever supplies what goes through the tunnel could have it signed."""
+    write_private(tmp_path / "token", b"the-token\n")
+    asking = {"client_token_file": str(tmp_path / "token")} if to == f"{BANK_NAME}:443" else {}
+    proxy = await start_proxy(bank, ca_directory=str(tmp_path / "ca"), **asking)
+    async with connected(proxy.port()) as line:
+        ahead = post("/personal/v4/payments/domestic", b"{}", "Proxy-Authorization: Bearer the-token")
+        answer = await line.ask(connect(to) + ahead)
+        assert answer.status == (407 if asking else 403)
+        assert await line.rest() == b""
+    assert bank.received.total == 0
 
 
 @pytest.mark.parametrize("raw", [
@@ -229,6 +244,40 @@ async def test_an_idle_tunnel_is_closed(proxy):
         proxy.later(100)
         assert await line.rest() == b""
     await proxy.until_connections(0)
+
+
+async def test_a_token_that_is_withdrawn_is_worth_nothing_in_open_tunnels_either(bank, start_proxy, tmp_path):
+    write_private(tmp_path / "token", b"the-token\nanother\n")
+    proxy = await start_proxy(bank, client_token_file=str(tmp_path / "token"), ca_directory=str(tmp_path / "ca"))
+    async with tunnelled(proxy, "Proxy-Authorization: Bearer the-token") as line:
+        assert (await line.ask(inside("/echo"))).status == 200
+        (tmp_path / "token").write_bytes(b"another\n")
+        await proxy.running.reload()
+        assert (await line.ask(inside("/echo"))).problem == (401, "client_unauthenticated", "no")
+    assert bank.received.total == 1
+
+
+@pytest.mark.parametrize("literal", ["[0:0:0:0:0:0:0:1]", "[::1]", "127.0.0.1"])
+async def test_a_bank_that_is_an_address_in_any_spelling(bank, start_proxy, tmp_path, literal):
+    proxy = await start_proxy(bank, ca_directory=str(tmp_path / "ca"),
+                              routes=(Route(profile="nordea", upstream=f"https://{literal}:9"),))
+    host = "127.0.0.1" if literal == "127.0.0.1" else "[::1]"
+    async with tunnelled(proxy, authority=f"{literal}:9", name=host.strip("[]")) as line:
+        assert (await line.ask(inside("/echo", host=f"{host}:9"))).problem[1] == "upstream_connect"
+
+
+async def test_a_slow_reader_of_a_closing_answer_gets_all_of_it(bank, proxy):
+    """The connection lingers after its last answer; over TLS, too, what is in the kernel still arrives."""
+    body = 600_000
+    async with tunnelled(proxy) as line:
+        await line.send(inside(f"/bytes/{body}", "Connection: close"))
+        await bank.until(lambda: bank.received.total == 1)
+        (connection,) = proxy.running.server.connections
+        await eventually(lambda: connection.state.name == "LINGER")
+        proxy.later(2)
+        answer = await line.answer()
+        assert (answer.status, len(answer.body)) == (200, body)
+        assert await line.rest() == b""
 
 
 async def test_the_tunnel_may_not_be_used_by_anybody_when_a_token_is_asked_for(bank, start_proxy, tmp_path):

@@ -12,6 +12,7 @@ import pytest
 from proxy.core.addresses import forbidden_address
 from proxy.core.destinations import Destination
 from proxy.errors import Refused, UpstreamFailed
+from proxy.wire import outbound
 from proxy.wire.outbound import Outbound, is_local_address
 from tests.wire.bank import Bank, Fixed
 from tests.wire.test_tls import End
@@ -143,3 +144,32 @@ async def test_a_name_that_does_not_resolve(error):
     ("127.0.0.1", True), ("127.9.9.9", True), ("192.0.2.1", False), ("2001:db8::1", False), ("8.8.8.8", False)])
 async def test_addresses_of_this_machine(address, local):
     assert is_local_address(address) is local
+
+
+async def test_a_slow_turn_of_the_loop_gives_the_protocol_one_connection_only(here, inside, monkeypatch):
+    """Whoever is told of a connection may write at once: no later deadline may give it another one."""
+    late, made, real = asyncio.Event(), [], outbound.attach
+
+    async def attach(sock, protocol):
+        await late.wait()
+        await real(sock, protocol)
+
+    class Counted(End):
+        def connection_made(self, transport) -> None:
+            made.append(transport.get_extra_info("peername")[0])
+            super().connection_made(transport)
+
+    monkeypatch.setattr(outbound, "attach", attach)
+    addresses = [(V4, "127.0.0.1", here.port), (V4, "127.0.0.2", here.port)]
+    end = Counted()
+    opening = asyncio.ensure_future(Outbound(Fixed(addresses), lambda address, port: False).open(
+        Destination("name.test", here.port), lambda address: "", end, 0.05))
+    loop = asyncio.get_running_loop()
+    passed = loop.create_future()
+    loop.call_later(0.2, passed.set_result, None)       # four times the deadline
+    await passed
+    late.set()
+    await opening
+    assert (made, inside) == (["127.0.0.1"], [])
+    end.transport.abort()
+    await end.lost

@@ -118,13 +118,13 @@ def test_an_egress_proxy_is_asked_for_an_address_in_brackets(host, authority):
 
 
 async def test_an_address_that_swallows_everything_leaves_time_for_the_next(bank, client_context, monkeypatch):
-    real, asked, now = dial.dial, [], asyncio.Event()
+    real, asked, now = dial.connect, [], asyncio.Event()
 
-    async def swallowing(family, address, port, protocol):
+    async def swallowing(family, address, port):
         asked.append(address)
         if address == "192.0.2.1":
             await now.wait()
-        await real(family, address, port, protocol)
+        return await real(family, address, port)
 
     async def budget(seconds: float) -> str:
         """-> what came of it: "up", or the code.  A budget that the machine was too slow for is doubled."""
@@ -137,7 +137,7 @@ async def test_an_address_that_swallows_everything_leaves_time_for_the_next(bank
         await end.lost
         return "up"
 
-    monkeypatch.setattr(dial, "dial", swallowing)
+    monkeypatch.setattr(dial, "connect", swallowing)
     black_hole, good = (socket.AF_INET, "192.0.2.1", bank.port), (socket.AF_INET, "127.0.0.1", bank.port)
     dialer = Dialer(client_context, Fixed([black_hole, good]))
     seconds, outcome = 0.1, ""
