@@ -61,7 +61,7 @@ def show_findings(findings: Sequence[Finding]) -> None:
 def status_finding(status: Status) -> list[Finding]:
     """Nothing for a good certificate."""
     ids = {"revoked": "revoked", "unknown": "status_unknown", "unreachable": "status_unreachable",
-           "unchecked": "status_unchecked"}
+           "unpublished": "status_unpublished", "unchecked": "status_unchecked"}
     detail = f"{status.source}: {status.detail}" if status.source and status.detail else status.detail
     return [] if status.state == "good" else [Finding(ids[status.state], detail)]
 

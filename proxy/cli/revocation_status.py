@@ -25,9 +25,9 @@ def status_of(certificate: x509.Certificate, issuer: x509.Certificate | None, no
     """The first answer that can be used: OCSP before CRL, in the certificate's order.  seconds: for each question."""
     services = services_of(certificate)
     if not services.ocsp and not services.crl:
-        return Status("unchecked", "the certificate names no OCSP or CRL address")
+        return Status("unpublished")
     if issuer is None:
-        return Status("unchecked", "the issuer's certificate is not at hand")
+        return Status("unchecked")
     known = issuer
 
     def by_ocsp(url: str) -> Status:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -77,7 +78,7 @@ def verify(file: str, certificate: str, as_json: bool) -> None:
         return
     show(good("valid"))
     for name, value in compact.claims.items():
-        show(printable(f"  {name}: {value}"))
+        show(printable(f"  {name}: {json.dumps(value, ensure_ascii=False)}"))
 
 
 def _signer(

@@ -84,8 +84,10 @@ FINDINGS: dict[str, tuple[Severity, str, str]] = {
                        "Check that --chain has the right issuer; a new certificate may take hours."),
     "status_unreachable": ("warning", "The issuer's status service gave no usable answer.",
                            "Try again, or check the network and the firewall."),
-    "status_unchecked": ("warning", "The certificate's status could not be asked for.",
-                         "Give the issuer's certificate with --chain."),
+    "status_unpublished": ("warning", "The certificate names no address where its status could be asked for.",
+                           "Ask the trust service provider, or look into its revocation list."),
+    "status_unchecked": ("warning", "The certificate's status cannot be asked for without its issuer's certificate.",
+                         "Give it with --chain."),
 }
 
 

@@ -27,12 +27,13 @@ CLOCK_DIFFERENCE = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """state: unreachable stands for every answer that cannot be used; unchecked: nobody could be asked.
+    """state: unreachable stands for every answer that cannot be used; unpublished: the certificate names nobody to ask;
+    unchecked: without the issuer there is no question.
 
     detail: a clause.  source: "OCSP", "CRL" or "".
     """
 
-    state: Literal["good", "revoked", "unknown", "unreachable", "unchecked"]
+    state: Literal["good", "revoked", "unknown", "unreachable", "unpublished", "unchecked"]
     detail: str = ""
     source: str = ""
 
