@@ -10,7 +10,7 @@ from proxy.keys.certificate import is_certificate
 from proxy.keys.findings import Finding
 
 _BOM = b"\xef\xbb\xbf"
-_DASHED = re.compile(rb"-{1,10} {0,3}(?:BEGIN|END)[A-Z0-9 ]{0,40}-{0,10}|-{3,}")
+_DASHED = re.compile(rb"-{1,10} {0,3}(?:BEGIN|END)[A-Z0-9 ]{0,40}-{0,10}|-{3,10}[A-Z ]{0,30}\s{0,4}\Z|-{3,}")
 _BLOCK = re.compile(rb"-----(BEGIN|END) ([A-Z0-9 ]{1,40})-----")
 _LABELS = (b"CERTIFICATE",)
 
