@@ -211,8 +211,8 @@ class TestRequest:
 
     def test_by_file_where_a_flag_wins(self, call, tmp_path):
         (tmp_path / "d.yaml").write_text(yaml.safe_dump(DETAILS))
-        result = self.order(call, tmp_path, "--request", tmp_path / "d.yaml", "--common-name", "Other", "--bits", "2048",
-                            "--role", "PSP_AS")
+        result = self.order(call, tmp_path, "--request", tmp_path / "d.yaml", "--common-name", "Other", "--bits",
+                            "2048", "--role", "PSP_AS")
         assert result.exit_code == 0
         said = making.openssl("req", "-in", str(tmp_path / "r"), "-noout", "-text", "-verify").decode()
         assert "CN = Other" in said

@@ -87,7 +87,8 @@ FAULTS = [
     ({"software_redirect_uris": []}, "software_redirect_uris"),
     *(({"software_redirect_uris": [uri]}, "software_redirect_uris[0]") for uri in (
         "http://a.example/", "https:///x", "https://a.example/#f", "https://u@a.example/", "https://a.example/ b",
-        "HTTPS:a", "https://a.example:99999/", "https://[::1", "https://ä.example/", 7, "https://a.example/\n", "javascript:x")),
+        "HTTPS:a", "https://a.example:99999/", "https://[::1", "https://ä.example/", 7, "https://a.example/\n",
+        "javascript:x")),
     ({"software_redirect_uris": ["https://a.example/"] * 2}, "software_redirect_uris"),
     ({"software_roles": ["psp_pi"]}, "software_roles[0]"), ({"software_roles": [["PSP_PI"]]}, "software_roles[0]"),
     ({"organisation_competent_authority_claims": "FI"}, "organisation_competent_authority_claims"),
