@@ -184,6 +184,19 @@ PROBLEMS: dict[str, Problem] = _table(
     Problem("not_the_sandbox_key", 0, "The sandbox accepts only the bank's published demo key.",
             "Use the demo key from the bank's documentation, or signature: skip."),
     Problem("secret_missing", 0, "A credential is missing or empty.", "Check the file or the environment variable."),
+    # --- certificate tools, never by HTTP
+    Problem("input_unreadable", 0, "An input file cannot be read.", "Check the path, the permissions and the content."),
+    Problem("upload_refused", 0, "The bank's portal would not take this file as a certificate.",
+            "Give the QSealC alone, in date; 'signing-proxy cert lint' tells more."),
+    Problem("csr_details_invalid", 0, "A certificate request cannot be made from these details.",
+            "Correct the listed places."),
+    Problem("claims_invalid", 0, "The claims make no software statement that the bank accepts.",
+            "Correct the listed places."),
+    Problem("assertion_invalid", 0, "The software statement assertion is not valid.",
+            "Make it anew with 'signing-proxy ssa create' and the key of the certificate that the bank holds."),
+    Problem("output_exists", 0, "The output file is there already.", "Name another file, or give --force."),
+    Problem("output_unwritable", 0, "The output file cannot be written.",
+            "Name a regular file in a directory that this user may write to."),
     # --- the certificate authority of interception, never by HTTP
     Problem("ca_not_configured", 0, "No certificate authority is configured, so nothing is intercepted.",
             "Set ca_directory (--ca-directory, SIGNING_PROXY_CA_DIRECTORY) to a directory where one may be kept."),
@@ -240,6 +253,6 @@ class KeyUnusable(ProxyError):
 class ConfigInvalid(ProxyError):
     """All problems of a configuration at once: pairs of (YAML path, sentence)."""
 
-    def __init__(self, problems: list[tuple[str, str]], source: str = "") -> None:
-        super().__init__("config_invalid", source)
+    def __init__(self, problems: list[tuple[str, str]], source: str = "", code: str = "config_invalid") -> None:
+        super().__init__(code, source)
         self.problems = problems

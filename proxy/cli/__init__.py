@@ -9,6 +9,9 @@
     check          everything short of a call: checking makes the rows, handshake looks at the banks' TLS
     sign           one request sealed and shown: sealers find rules and key, sealing walks proxy.core, curl writes it
     verify         a captured request judged; verification/ shares no code with the signer
+    cert           certificates shown, judged, requested: certificates reads and writes files, certificate_views shows,
+                   revocation_status asks the issuer
+    ssa            the Software Statement Assertion of the onboarding
     ca             the authority of interception: authorities loads it, client_environment is what clients are told
     execute        exec: a command with all of that set
     configuration  config schema, config show

@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import click
 
+from proxy.cli.output import printable
 from proxy.errors import PROBLEMS, ConfigInvalid, ProxyError, Refused
 
 OK = 0
@@ -63,7 +64,7 @@ def _code_of(command: Callable[[], object]) -> int:
 
 def complain(code: str, sentence: str) -> None:
     """One line on standard error."""
-    click.echo(f"signing-proxy: {code}: {sentence}", err=True)
+    click.echo(f"signing-proxy: {code}: {printable(sentence)}", err=True)
 
 
 def warn(sentence: str) -> None:
@@ -75,7 +76,7 @@ def report(error: ProxyError) -> None:
     complain(error.code, str(error))
     if isinstance(error, ConfigInvalid):
         for place, sentence in error.problems:
-            click.echo(f"  {place}: {sentence}" if place else f"  {sentence}", err=True)
+            click.echo(printable(f"  {place}: {sentence}" if place else f"  {sentence}"), err=True)
 
 
 def _clause(code: str) -> str:

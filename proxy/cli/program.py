@@ -17,6 +17,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sign": ("proxy.cli.sign:sign", "Sign one request and show how."),
     "verify": ("proxy.cli.verify:verify", "Judge a captured request, and explain the first difference."),
     "emulator": ("proxy.emulator.command:emulator", "Run a strict stand-in for the bank."),
+    "cert": ("proxy.cli.cert:cert", "Show, judge, request and hand over QSealC certificates."),
+    "ssa": ("proxy.cli.ssa:ssa", "Make and judge the Software Statement Assertion of the onboarding."),
     "ca": ("proxy.cli.ca:ca", "Make, show and hand over the CA that tunnels are intercepted with."),
     "exec": ("proxy.cli.execute:exec_", "Run a command whose calls to the bank go through the proxy."),
     "config": ("proxy.cli.configuration:config", "Show the configuration or its JSON Schema."),

@@ -12,5 +12,10 @@
                     them to the bank hosts, ca_chain.py judges them, ca_directory.py keeps them, serving.py hands a leaf
                     to the TLS library
     trust.py        what clients are given so that they trust it
+    linting.py      what a bank refuses about a certificate, with the table of findings.py; details.py reads more of it,
+                    chain.py finds issuers, armour.py judges the file, upload.py what the portal gets, revocation.py
+                    what the issuer says
+    csr.py          key and request for a new certificate; statements.py writes its QCStatements
+    assertion.py    the Software Statement Assertion: claims.py its content, jws.py its form
     watch.py        the task that notices changed files
 """

@@ -59,7 +59,7 @@ def test_help_and_version(process):
 
 @pytest.mark.parametrize("arguments", [["nonsense"], ["--nonsense"], ["run", "--port", "x"], ["run", "--port", "70000"],
                                        ["sign"], ["exec"], ["ca", "nonsense"], ["health", "--admin-port", "0"],
-                                       ["config", "nonsense"]])
+                                       ["cert", "show"], ["cert", "csr"], ["ssa", "nonsense"], ["config", "nonsense"]])
 def test_a_wrong_command_line_is_one_line_and_2(call, arguments):
     result = call(*arguments)
     assert result.exit_code == 2
@@ -89,7 +89,8 @@ def imported_by(*arguments):
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["run", "--help"], ["sign", "--help"],
                                        ["health", "--help"], ["verify", "--help"], ["check", "--help"],
-                                       ["exec", "--help"], ["ca", "env", "--help"]])
+                                       ["exec", "--help"], ["ca", "env", "--help"], ["cert", "lint", "--help"],
+                                       ["ssa", "create", "--help"]])
 def test_nothing_heavy_is_imported_before_a_command_needs_it(arguments):
     assert not imported_by(*arguments) & {"aiohttp", "cryptography", "yaml", "msgspec", "asyncio", "ssl"}
 
