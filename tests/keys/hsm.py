@@ -92,6 +92,14 @@ class Store:
         path.write_bytes(der)
         self.tool(token, "--write-object", str(path), "--type", "cert", "--label", label, "--id", ident)
 
+    def decrypting_key(self, token: str, label: str) -> None:
+        """CKA_SIGN is false, which none of the tools can make."""
+        self.child("import sys, pkcs11; module, token, label, pin = sys.argv[1:];"
+                   "session = pkcs11.lib(module).get_token(token_label=token).open(rw=True, user_pin=pin);"
+                   "session.generate_keypair(pkcs11.KeyType.RSA, 2048, label=label, store=True,"
+                   "capabilities=pkcs11.MechanismFlag.DECRYPT | pkcs11.MechanismFlag.ENCRYPT)",
+                   module(), token, label, PIN)
+
     def tool(self, token: str, *arguments: str) -> str:
         return run("pkcs11-tool", "--module", module(), "--token-label", token, "--login", "--pin", PIN, *arguments,
                    **self.environ)

@@ -41,12 +41,16 @@ class Found:
 
 @dataclass(slots=True, eq=False)
 class _Login:
-    """A session with the user logged in.  keys: by name and modulus; handles die with the session."""
+    """A session with the user logged in.  worked: it has, so that it may have been lost since.
+
+    keys: by name and modulus; handles die with the session.
+    """
 
     token: Any
     session: Any
     pin: Secret
     how: objects.Mechanisms
+    worked: bool = False
     keys: dict[tuple[Name, int], objects.Key] = field(default_factory=dict)
 
 
@@ -63,6 +67,8 @@ class Tokens:
     def look(self, place: Place, pin: Secret, key: Name, certificate: Name | None) -> Found:
         """What the token holds now, with this very PIN."""
         def work(login: _Login) -> Found:
+            if login.worked:
+                self._probe(login.session)
             found = objects.find_key(self._pkcs11, login.session, key, str(place))
             login.keys[key, found.modulus] = found
             certificates = (objects.find_certificates(self._pkcs11, login.session, certificate, str(place))
@@ -96,7 +102,13 @@ class Tokens:
             login: _Login | None = None
             try:
                 login = self._login(place, pin, certain=certain)
-                return work(login)
+                result = work(login)
+                login.worked = True
+                return result
+            except KeyUnusable as error:
+                # Who is logged out sees no private key.
+                if last or login is None or not login.worked or error.code != "pkcs11_key":
+                    raise
             except self._pkcs11.PKCS11Error as error:
                 if name_of(error) in WRONG_PIN and login is not None:
                     self._rejected.add((login.token.serial, pin.reveal()))
@@ -115,7 +127,8 @@ class Tokens:
             return held
         token = self._find(place)
         if held is None:
-            held = next((login for login in self._logins.values() if login.token.slot == token.slot), None)
+            held = next((login for login in self._logins.values()
+                         if login.token.slot.slot_id == token.slot.slot_id), None)
         if held is None:
             login = self._open(token, pin, place)
         elif certain and not held.pin.matches(pin.reveal()):
@@ -152,6 +165,14 @@ class Tokens:
                 raise told(error, str(place)) from None
             session = token.open()      # something in this process keeps the user logged in
         return _Login(token, session, pin, how)
+
+    def _probe(self, session: Any) -> None:
+        """Raises what a lost session raises; a search on one would have python-pkcs11 write to stderr."""
+        try:
+            session.generate_random(64)
+        except self._pkcs11.PKCS11Error as error:
+            if is_lost(error):
+                raise
 
     def _close(self, login: _Login) -> None:
         self._logins = {place: other for place, other in self._logins.items() if other is not login}
