@@ -337,8 +337,8 @@ try:
 except KeyUnusable as error:
     print(error.code, error)
 """
-    pin = os.devnull
-    done = subprocess.run([sys.executable, "-c", program.replace('pin_file=sys.argv[2]', 'pin_env="PIN"'), "/m.so", pin],
+    program = program.replace("pin_file=sys.argv[2]", 'pin_env="PIN"')
+    done = subprocess.run([sys.executable, "-c", program, "/m.so"],
                           capture_output=True, text=True, timeout=60, check=False, cwd=hsm.ROOT,
                           env={**os.environ, "PYTHONPATH": str(hsm.ROOT), "PIN": "1"})
     assert done.stdout.startswith("pkcs11_missing "), done.stderr
