@@ -327,6 +327,25 @@ print(code(source().load, NOW), code(signer.sign, b"c"))
     assert told.split() == ["ok", "True", "pkcs11_token", "ok", "ok"]
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="There is no fork on this system.")
+def test_a_child_of_the_process_begins_anew(tmp_path, key) -> None:
+    hsm.needed()
+    store = Store.make(tmp_path / "store")
+    store.token("seals")
+    store.key("seals", key, "seal", "01")
+    told = store.child(LOADING + """
+import os
+from proxy.app.process import harden
+harden()
+signer = source().load(NOW).signer
+child = os.fork()
+if child == 0:
+    os._exit(0 if code(source().load, NOW) == "ok" else 1)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), code(signer.sign, b"a"))
+""", hsm.module(), store.pin_file())
+    assert told.split() == ["0", "ok"]
+
+
 def test_without_the_package_the_extra_is_named() -> None:
     """Without a token too: what the others import must not need it."""
     program = LOADING + """

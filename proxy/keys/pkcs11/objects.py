@@ -110,5 +110,5 @@ def _attribute(library: Any, handle: Any, attribute: str) -> Any:
     """None where the token does not tell."""
     try:
         return handle[getattr(library.Attribute, attribute)]
-    except (library.AttributeTypeInvalid, library.AttributeSensitive, NotImplementedError, KeyError):
+    except (library.AttributeTypeInvalid, library.AttributeSensitive, KeyError):
         return None

@@ -118,6 +118,11 @@ def thread_of(path: str) -> ModuleThread:
         return _threads[path]
 
 
+if hasattr(os, "register_at_fork"):
+    # Threads do not live on in a child, which has to begin anew (PKCS#11 section 5.4, on C_Initialize and fork).
+    os.register_at_fork(after_in_child=_threads.clear)
+
+
 @atexit.register
 def close_all() -> None:
     """Before the interpreter goes, so that no module is in a call while its memory is torn down."""

@@ -5,6 +5,7 @@ Login belongs to the process, not to a session (PKCS#11 section 5.6): applicatio
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 from collections.abc import Callable
@@ -62,7 +63,7 @@ class Tokens:
         self._pkcs11 = _package()
         self._module = _load(self._pkcs11, path)
         self._logins: dict[Place, _Login] = {}
-        self._rejected: set[tuple[bytes, bytes]] = set()        # token serial, PIN
+        self._rejected: set[bytes] = set()
 
     def look(self, place: Place, pin: Secret, key: Name, certificate: Name | None) -> Found:
         """What the token holds now, with this very PIN."""
@@ -111,7 +112,7 @@ class Tokens:
                     raise
             except self._pkcs11.PKCS11Error as error:
                 if name_of(error) in WRONG_PIN and login is not None:
-                    self._rejected.add((login.token.serial, pin.reveal()))
+                    self._rejected.add(_mark(login.token, pin))
                 if last or not is_lost(error):
                     raise told(error, str(place)) from None
                 log.warning("PKCS#11 %s: session lost (%s), opening another", place, name_of(error))
@@ -161,7 +162,7 @@ class Tokens:
         except self._pkcs11.PKCS11Error as error:
             if name_of(error) != LOGGED_IN:
                 if name_of(error) in WRONG_PIN:
-                    self._rejected.add((token.serial, pin.reveal()))
+                    self._rejected.add(_mark(token, pin))
                 raise told(error, str(place)) from None
             session = token.open()      # something in this process keeps the user logged in
         return _Login(token, session, pin, how)
@@ -180,7 +181,7 @@ class Tokens:
             login.session.close()
 
     def _refuse_rejected(self, token: Any, pin: Secret, place: Place) -> None:
-        if (token.serial, pin.reveal()) in self._rejected:
+        if _mark(token, pin) in self._rejected:
             raise KeyUnusable("pkcs11_pin", f"{place} has refused this PIN before, so it is not tried again")
 
     # --- tokens
@@ -241,6 +242,11 @@ def _load(package: Any, path: str) -> Any:
 
 def _text(pin: Secret) -> str:
     return pin.reveal().decode()
+
+
+def _mark(token: Any, pin: Secret) -> bytes:
+    """Names a PIN of a token without being it."""
+    return hashlib.sha256(bytes(token.serial) + b"\0" + pin.reveal()).digest()
 
 
 def _serial(token: Any) -> str:
