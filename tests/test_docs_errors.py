@@ -18,7 +18,8 @@ def test_the_page_is_what_the_table_says():
 
 def test_every_code_has_one_row():
     tables = re.findall(r"<!-- (http|command) -->(.*)<!-- end \1 -->", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    rows = [code for _, table in tables for code in re.findall(r"^\| (?:\d+ \| )?`([a-z_]+)` \|", table, re.MULTILINE)]
+    rows = [code for _, table in tables
+            for code in re.findall(r"^\| (?:\d+ \| )?`([a-z0-9_]+)` \|", table, re.MULTILINE)]
     assert sorted(rows) == sorted(PROBLEMS)
 
 
@@ -31,7 +32,7 @@ def test_hints_name_settings_that_exist(group, settings):
 
 @pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS)
 def test_a_row_is_well_formed(problem):
-    assert re.fullmatch(r"[a-z]+(_[a-z]+)*", problem.code)
+    assert re.fullmatch(r"[a-z][a-z0-9]*(_[a-z]+)*", problem.code)
     assert problem.status == 0 or 400 <= problem.status <= 599
     assert problem.title.endswith(".")
     assert problem.hint.endswith(".")

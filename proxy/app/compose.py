@@ -10,6 +10,7 @@ from pathlib import Path
 from proxy.config.address import split_egress
 from proxy.config.destinations import destination_policy
 from proxy.config.interception import authority_settings, intercepted_hosts
+from proxy.config.key_sources import key_source
 from proxy.config.model import Application, Config
 from proxy.config.routes import ResolvedRoute, resolve
 from proxy.core.destinations import Destination, canonical_host
@@ -18,7 +19,6 @@ from proxy.core.secret import Secret
 from proxy.errors import ConfigInvalid, KeyUnusable
 from proxy.keys.authority import Authority, load_or_make
 from proxy.keys.credentials import CredentialSource, read_secret
-from proxy.keys.files import FileSource
 from proxy.keys.keyring import Keyring
 from proxy.serve.entrance import Entrance
 from proxy.serve.passages import Passages
@@ -41,7 +41,7 @@ def keyrings(config: Config, environ: Mapping[str, str]) -> dict[str, Keyring]:
 
 
 def _keyring(name: str, application: Application, routes: list[ResolvedRoute], environ: Mapping[str, str]) -> Keyring:
-    source = FileSource(application.key, environ) if application.key is not None else None
+    source = key_source(application, environ)
     demanded = {route.profile.key_spki_sha256 for route in routes if route.signs and not route.upstream.is_loopback}
     return Keyring(name, CredentialSource(application.credentials, environ), source,
                    required_spki_sha256=next((spki for spki in demanded if spki), None))

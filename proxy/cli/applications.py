@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from proxy.core.secret import Secret
 from proxy.errors import KeyUnusable
 from proxy.keys.credentials import header_value, read_secret
-from proxy.keys.files import FileSource
 
 if TYPE_CHECKING:
     from proxy.config.model import Application
@@ -47,5 +46,7 @@ def client_secret(application: Application) -> Secret:
 
 def key(application: Application, now: datetime) -> LoadedKey | None:
     """The checked key, or None when the application has none.  Raises KeyUnusable."""
-    settings = application.key
-    return FileSource(settings, environ()).load(now) if settings is not None else None
+    from proxy.config.key_sources import key_source
+
+    source = key_source(application, environ())
+    return source.load(now) if source is not None else None

@@ -12,6 +12,7 @@ from proxy.errors import KeyUnusable
 from proxy.keys.certificate import parse_certificate
 from proxy.keys.guarded import read_public_file, read_secret_file, shown
 from proxy.keys.material import read_certificates, read_material
+from proxy.keys.source import Signer
 from proxy.keys.unlock import Lock
 
 
@@ -42,6 +43,14 @@ def from_key_file(path: str, secret: bytes | None, *, allow_group_read: bool) ->
     if not material.keys:
         lock.refuse("key_type" if material.useless_keys else "key_format", "holds no RSA private key")
     return material.keys[0].public_key()
+
+
+def from_signer(signer: Signer) -> RSAPublicKey:
+    """The public half as the token tells it, for keys that nobody can read.  Raises KeyUnusable."""
+    key = getattr(signer, "public_key", None)
+    if key is None:
+        raise KeyUnusable("key_unavailable", "its source tells no public key")
+    return _rsa(key)
 
 
 def from_public_key_file(path: str) -> RSAPublicKey:

@@ -75,7 +75,7 @@ def from_config(path: str | None, name: str | None, address: Address, now: datet
     application = config.applications[route.application]
     loaded = applications.key(application, now) if route.signs else None
     if route.signs and loaded is None:
-        raise KeyUnusable("key_unavailable", f"application {route.application} has no key_file")
+        raise KeyUnusable("key_unavailable", f"application {route.application} has no key")
     if loaded is not None and not route.upstream.is_loopback:
         _warn_of_foreign_key(route.profile, loaded.signer)
     return Sealer(

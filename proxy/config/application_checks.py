@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 import re
 from collections.abc import Sequence
 
@@ -9,8 +10,10 @@ from msgspec import Struct
 
 from proxy.config.model import Application
 from proxy.config.problems import Problems, choices, shown
+from proxy.keys.pkcs11 import Pkcs11Key
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+")
 _QUOTABLE = re.compile(r'[ !#-\[\]-~]*')
 
 
@@ -21,9 +24,36 @@ def check_application(path: str, application: Application, signing: Sequence[str
     at_most_one(path, application, ("key_password_file", "key_password_env"), problems)
     check_variables(path, application, problems)
     check_quotable(f"{path}.client_id", application.client_id, problems)
-    if signing and application.key_file is None:
+    at_most_one(path, application, ("key_file", "key_pkcs11"), problems)
+    if application.key_pkcs11 is not None:
+        _check_pkcs11(path, application, application.key_pkcs11, problems)
+    if signing and application.key_file is None and application.key_pkcs11 is None:
         problems.add(f"{path}.key_file", f"The key is missing, and a route to {shown(signing[0])} signs with it. Name "
-                                         "the file that holds the QSealC's private key.", "routes")
+                                         "the file that holds the QSealC's private key.",
+                     "routes", f"{path}.key_pkcs11")
+
+
+def _check_pkcs11(above: str, application: Application, settings: Pkcs11Key, problems: Problems) -> None:
+    """One token, one key, one PIN, at most one certificate."""
+    path = f"{above}.key_pkcs11"
+    _one_of(path, settings, ("token_label", "slot", "serial"), problems)
+    _one_of(path, settings, ("key_label", "key_id"), problems)
+    _one_of(path, settings, ("pin_file", "pin_env"), problems)
+    at_most_one(path, settings, ("certificate_label", "certificate_id"), problems)
+    check_variables(path, settings, problems)
+    if not os.path.isabs(settings.module):
+        problems.add(f"{path}.module", "This is not a whole path, and libraries are not searched for. Write one such "
+                                       "as /usr/lib/softhsm/libsofthsm2.so.")
+    for field in ("key_id", "certificate_id"):
+        value = getattr(settings, field)
+        if value is not None and _HEX.fullmatch(value) is None:
+            problems.add(f"{path}.{field}", "This is not an id in hex. Write pairs of the digits 0-9 and a-f.")
+    if application.certificate_file is not None and (settings.certificate_label or settings.certificate_id):
+        problems.add(f"{above}.certificate_file", "The certificate is named on the token as well. Keep one of them.")
+    for field in ("key_password_file", "key_password_env"):
+        if getattr(application, field) is not None:
+            problems.add(f"{above}.{field}", "A key on a token has a PIN and no password. Name it with pin_file or "
+                                             "pin_env of key_pkcs11.")
 
 
 def check_quotable(path: str, value: str | None, problems: Problems) -> None:

@@ -72,7 +72,8 @@ def _place(path: str, places: Mapping[str, str]) -> str:
 
 def _mentioned(config: Config) -> Iterator[str]:
     """Variables that the configuration names itself."""
-    for settings in (*config.applications.values(), config.egress_proxy):
+    tokens = [application.key_pkcs11 for application in config.applications.values()]
+    for settings in (*config.applications.values(), *tokens, config.egress_proxy):
         for field in getattr(settings, "__struct_fields__", ()):
             if field.endswith("_env") and getattr(settings, field) is not None:
                 yield getattr(settings, field)

@@ -16,6 +16,7 @@ from proxy.core.profiles import PROFILES
 from proxy.core.signing import EmptyBody, FormRule
 from proxy.keys.credentials import CredentialSettings
 from proxy.keys.files import FileSettings
+from proxy.keys.pkcs11 import Pkcs11Key
 from proxy.wire.limits import Limits, Timeouts
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
@@ -69,6 +70,8 @@ class Application(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     key_password_file: Annotated[str | None, Meta(description="File that holds the key's password.")] = None
     key_password_env: Annotated[
         str | None, Meta(description="Environment variable that holds the key's password.")] = None
+    key_pkcs11: Annotated[Pkcs11Key | None, Meta(description=(
+        "Private key on a PKCS#11 token (HSM, smart card), instead of `key_file`."))] = None
     allow_group_read: Annotated[bool, Meta(description=(
         "Accept files that their group may read, as a Kubernetes `fsGroup` makes them."))] = False
 

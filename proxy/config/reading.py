@@ -165,8 +165,8 @@ def _secret_here(name: str, known: Sequence[str]) -> str:
 def expectation(hint: Any, value: object) -> str:
     """What a leaf should have been; the value itself is not shown, for it may be a secret in the wrong place."""
     kind = inspect.type_info(hint)
-    while isinstance(kind, inspect.Metadata):
-        kind = kind.type
+    while isinstance(kind, inspect.Metadata | inspect.UnionType):
+        kind = kind.type if isinstance(kind, inspect.Metadata) else _given(kind)
     if isinstance(kind, inspect.LiteralType):
         return f"This is not one of the choices. Write {choices(str(word) for word in kind.values)}."
     if isinstance(kind, inspect.IntType):
@@ -178,6 +178,11 @@ def expectation(hint: Any, value: object) -> str:
     if isinstance(value, Mapping | list | tuple):
         return "This is not text. Write a single value."
     return "This is not text. Put the value in quotes."
+
+
+def _given(kind: inspect.UnionType) -> inspect.Type:
+    """The type of a value that may also be left out."""
+    return next(member for member in kind.types if not isinstance(member, inspect.NoneType))
 
 
 def _range(kind: inspect.IntType | inspect.FloatType) -> str:

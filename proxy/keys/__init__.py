@@ -4,6 +4,7 @@
     files.py        such a place: files, through guarded.py (nobody else may read them), material.py (PEM, DER,
                     base64), keystore.py (PKCS#12), unlock.py (passwords, library errors), pairing.py (which key, which
                     certificate); the result is an RsaSigner of rsa_signer.py
+    pkcs11/         another: tokens, where the key stays; one thread owns each module
     admission.py    the gate every source goes through: size, pair, dates, test signature, warnings
     certificate.py  what a QSealC says about its holder; der.py reads the part the library does not
     credentials.py  client id and client secret

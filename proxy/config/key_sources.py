@@ -1,0 +1,18 @@
+"""An application's settings become the place its key comes from, for the proxy and for the commands alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from proxy.config.model import Application
+from proxy.keys.files import FileSource
+from proxy.keys.pkcs11 import Pkcs11Source
+from proxy.keys.source import KeySource
+
+
+def key_source(application: Application, environ: Mapping[str, str]) -> KeySource | None:
+    """None: there is no key.  environ: where *_env settings are looked up at each load."""
+    if application.key_pkcs11 is not None:
+        return Pkcs11Source(application.key_pkcs11, application.certificate_file,
+                            allow_group_read=application.allow_group_read, environ=environ)
+    return FileSource(application.key, environ) if application.key is not None else None

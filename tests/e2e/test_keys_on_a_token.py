@@ -1,0 +1,104 @@
+"""What a token signs is what the bank takes; a token that fails costs an answer, and nothing is sent."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from proxy.emulator import Authority, Pair
+from proxy.keys.pkcs11.thread import close_all
+from tests.e2e.line import connected, get, post
+from tests.keys import hsm
+
+
+def private(pair: Pair):
+    return load_pem_private_key(pair.key_pem, None)
+
+
+@pytest.fixture(scope="module")
+def store(files, tmp_path_factory) -> hsm.Store:
+    """Token seals with the keys of both applications."""
+    hsm.needed()
+    store = hsm.Store.make(tmp_path_factory.mktemp("hsm"))
+    store.pin_file()
+    store.token("seals")
+    for ident, label, party in (("01", "shop", files.shop), ("02", "till", files.till)):
+        store.key("seals", private(party.pair), label, ident)
+    return store
+
+
+@pytest.fixture(autouse=True)
+def environment(store, monkeypatch) -> Iterator[None]:
+    monkeypatch.setenv("SOFTHSM2_CONF", store.environ["SOFTHSM2_CONF"])
+    close_all()
+    yield
+    close_all()
+
+
+def application(party, store, label: str, **changes):
+    return party.application(key_file=None, key_pkcs11=store.settings(key_label=label), **changes)
+
+
+async def test_both_applications_of_a_token_are_accepted(bank, start_proxy, files, store):
+    proxy = await start_proxy(bank, applications={"shop": application(files.shop, store, "shop"),
+                                                  "till": application(files.till, store, "till")},
+                              route={"application": "shop"})
+    async with asyncio.TaskGroup() as tasks:
+        answers = [tasks.create_task(proxy.ask(post("/echo", b'{"n": %d}' % number))) for number in range(20)]
+    assert {task.result().status for task in answers} == {200}
+    assert bank.received[-1].verdict.signature_checked
+    status = (await proxy.admin("/status")).json["applications"]
+    assert status["shop"]["key"]["spki_sha256"] != status["till"]["key"]["spki_sha256"]
+    assert hsm.PIN not in str(status)
+
+
+@contextmanager
+def taken_out(store) -> Iterator[None]:
+    """The token is gone, and with it every session."""
+    slot, tokens, kept = store.slot("seals"), store.directory / "tokens", store.directory / "kept"
+    tokens.rename(kept)
+    tokens.mkdir()
+    ctypes.CDLL(hsm.module()).C_CloseAllSessions(ctypes.c_ulong(slot))
+    yield
+    tokens.rmdir()
+    kept.rename(tokens)
+
+
+async def test_a_token_that_fails_answers_that_nothing_was_sent(bank, start_proxy, files, store):
+    proxy = await start_proxy(bank, applications={"shop": application(files.shop, store, "shop")})
+    assert (await proxy.ask(get("/echo"))).status == 200
+    with taken_out(store):
+        assert (await proxy.ask(post("/echo"))).problem == (503, "signing_failed", "no")
+    assert len(bank.received) == 1
+    assert (await proxy.ask(get("/echo"))).status == 200, "the token is back"
+
+
+async def test_a_reload_takes_the_key_that_was_put_in_the_old_ones_place(bank, start_child, files, store):
+    successor = Authority().seal()
+    certificate = store.directory / "rotating.pem"
+    certificate.write_bytes(files.shop.pair.certificate_pem)
+    await asyncio.to_thread(store.key, "seals", private(files.shop.pair), "rotating", "0a")
+    child = await start_child(bank, applications={
+        "shop": application(files.shop, store, "rotating", certificate_file=str(certificate))})
+    async with connected(child.port) as line:
+        assert (await line.ask(post("/echo"))).status == 200
+        for kind in ("privkey", "pubkey"):
+            await asyncio.to_thread(store.tool, "seals", "--delete-object", "--type", kind, "--label", "rotating")
+        await asyncio.to_thread(store.key, "seals", private(successor), "rotating", "0b")
+        certificate.write_bytes(successor.certificate_pem)
+        bank.register(successor.certificate_pem)
+        child.signal(signal.SIGHUP)
+        await child.told(message="application shop: reloaded, revision 2")
+        assert (await line.ask(post("/echo"))).status == 200
+    assert bank.received[-1].verdict.signature_checked
+    child.signal(signal.SIGTERM)
+    assert await child.ended() == 143
+    await child.finished()
+    assert not [line for line in child.logged if "text" in line], "a clean end, also for the module"
+    assert hsm.PIN not in str(child.logged)
