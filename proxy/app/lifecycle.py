@@ -19,6 +19,7 @@ from typing import Any
 
 from proxy import __version__
 from proxy.app import compose, process, status
+from proxy.app.expiry import Expiry
 from proxy.app.listeners import Doors, gate
 from proxy.app.reloads import Reloads
 from proxy.config.address import is_loopback, where
@@ -131,6 +132,7 @@ class Running:
             passages=self.passages, authority=self.authority, log_dropped=lambda: self.lines.dropped))
         if self.config.timed_reload:
             self._reloads.begin(self.config.timed_reload, self._spawn)
+        self._spawn(Expiry(self.rings, self.authority).watch())
         self._tick()
         process.settle()
         self.health.started = True

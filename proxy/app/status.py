@@ -50,7 +50,8 @@ def certificate_report(facts: CertificateFacts) -> Mapping[str, object]:
     return {"subject": facts.subject, "issuer": facts.issuer, "serial": facts.serial,
             "organization_identifier": facts.organization_identifier, "roles": list(facts.roles),
             "qc_type": facts.qc_type, "not_before": facts.not_before.isoformat(),
-            "not_after": facts.not_after.isoformat(), "sha256": facts.fingerprint_sha256}
+            "not_after": facts.not_after.isoformat(), "sha256": facts.fingerprint_sha256,
+            "days_left": (facts.not_after - datetime.now(UTC)).days}
 
 
 def authority_report(authority: Authority | None) -> Mapping[str, object] | None:
