@@ -73,6 +73,8 @@ PROBLEMS: dict[str, Problem] = _table(
     Problem("self_connect", 403, "The destination is this proxy itself.",
             "Point the route's upstream at the bank; an application that uses this proxy by HTTP_PROXY lists its "
             "address in NO_PROXY.", _DENIED),
+    Problem("role_missing", 403, "The certificate has not the PSD2 role that this call needs.",
+            "Use a certificate with that role, or call only what its roles allow.", _DENIED),
     Problem("client_not_allowed", 403, "The client certificate is valid, but its name is not one of those that may "
             "call.", "Add the name to client_names of the listener, or use another certificate.", _DENIED),
     Problem("bad_authority", 400, "The destination is not a host and port that can be read in one way only.",

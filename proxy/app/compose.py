@@ -142,8 +142,8 @@ def routes(config: Config, rings: Mapping[str, Keyring], banks: Mapping[Origin, 
     """By listener."""
     built = [Route(name=r.name, listener=r.listener, prefix=r.prefix, strip=r.strip, application=r.application,
                    upstream=str(_origin(r)), host=canonical_host(r.upstream.name), port=r.upstream.public_port,
-                   base=r.upstream.base.encode(), access=r.access, rules=r.rules, keyring=rings[r.application],
-                   pool=banks[_origin(r)]) for r in resolve(config)]
+                   base=r.upstream.base.encode(), access=r.access, payments=r.payments, rules=r.rules,
+                   keyring=rings[r.application], pool=banks[_origin(r)]) for r in resolve(config)]
     return {listener: RouteTable([route for route in built if route.listener == listener])
             for listener in config.all_listeners()}
 

@@ -117,6 +117,9 @@ class Route(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         "caller sends it; empty: all."))] = ()
     allow_encoded_slash: Annotated[bool, Meta(description=(
         "Let `%2f` pass although an allow list is set, which it could slip past."))] = False
+    check_roles: Annotated[bool, Meta(description=(
+        "Refuse calls of payments here when the certificate has no `PSP_PI`, instead of letting the bank do it."))] = (
+        False)
     strip_prefix: Annotated[bool, Meta(description="Remove `prefix` from the path before it is signed and sent.")] = (
         False)
     signature: Annotated[Literal["sign", "skip"], Meta(description=(

@@ -50,7 +50,10 @@ class Upstream:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedRoute:
-    """One route.  strip: what is removed from the front of a path, b"" for nothing.  rules: for core.signing."""
+    """One route.  strip: what is removed from the front of a path, b"" for nothing.  rules: for core.signing.
+
+    payments: path segments that need the role for payments; empty when roles are not looked at.
+    """
 
     name: str
     listener: str
@@ -61,6 +64,7 @@ class ResolvedRoute:
     application: str
     access: Access
     rules: SigningRules
+    payments: frozenset[bytes]
 
     @property
     def signs(self) -> bool:
@@ -86,7 +90,8 @@ def _resolve(route: Route, name: str, application: str) -> ResolvedRoute:
     return ResolvedRoute(
         name=name, listener=route.listener, prefix=prefix, strip=prefix.rstrip(b"/") if route.strip_prefix else b"",
         profile=profile, upstream=upstream, application=application, rules=rules,
-        access=Access(route.allow, allow_encoded_slash=route.allow_encoded_slash))
+        access=Access(route.allow, allow_encoded_slash=route.allow_encoded_slash),
+        payments=profile.payment_segments if route.check_roles else frozenset())
 
 
 def application_of(config: Config, route: Route) -> str:

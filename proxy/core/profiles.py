@@ -13,7 +13,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     body is empty.  injected: (header, credential) pairs.  host_header, date_header: generated.
     reserved_prefixes: lower-case prefixes of names callers may never set.
     skip_hosts: hosts at which the literal skip_signature stands in for a signature.
-    key_spki_sha256: the only key the bank accepts, or "".
+    key_spki_sha256: the only key the bank accepts, or "".  payment_segments: lower-case path segments by which calls
+    that initiate payments are known.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     skip_signature: bytes = b""
     skip_hosts: frozenset[str] = frozenset()
     key_spki_sha256: str = ""
+    payment_segments: frozenset[bytes] = frozenset()
 
     @property
     def reserved(self) -> frozenset[bytes]:
@@ -56,6 +58,7 @@ NORDEA = Profile(
     host_header=b"X-Nordea-Originating-Host",
     date_header=b"X-Nordea-Originating-Date",
     reserved_prefixes=(b"x-ibm-client-",),
+    payment_segments=frozenset((b"payments", b"signing-baskets")),
 )
 
 NORDEA_SANDBOX = msgspec.structs.replace(

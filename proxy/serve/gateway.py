@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from proxy.core.exchange import Exchange, Timings, path_in_full, path_template
 from proxy.core.message import Request, Response
+from proxy.core.roles import require_role
 from proxy.core.routing import METHODS
 from proxy.core.signing import prepare
 from proxy.core.target import path_of
@@ -82,11 +83,21 @@ class Gateway:
     def _admit_to(self, route: Route, connection: Connection, request: Request) -> None:
         if request.method not in METHODS:
             raise Refused("method_not_supported")
-        route.access.check(request.method, path_of(request.target))
+        path = path_of(request.target)
+        route.access.check(request.method, path)
+        if route.payments:
+            self._require_role(route, path)
         self._require_room(self.in_flight)
         if route.strip:
             request.target = _stripped(request.target, route.strip)
         connection.call = Call(self, connection, request, route)
+
+    @staticmethod
+    def _require_role(route: Route, path: bytes) -> None:
+        identity = route.keyring.current
+        facts = identity.key.certificate if identity is not None and identity.key is not None else None
+        if facts is not None:
+            require_role(path, route.payments, facts.roles)
 
     def _require_room(self, others: int) -> None:
         if others >= self.limits.in_flight:

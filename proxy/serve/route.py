@@ -14,6 +14,7 @@ from proxy.wire.pool import Pool
 class Route:
     """prefix: of paths, whole segments.  strip: what is removed from their front.  upstream: its name in metrics.
 
+    payments: segments of paths that need the role for payments; empty when roles are not looked at.
     host, port, base: how the bank's own URLs begin, for callers that use them unchanged.
     """
 
@@ -27,6 +28,7 @@ class Route:
     port: int
     base: bytes
     access: Access
+    payments: frozenset[bytes]
     rules: SigningRules
     keyring: Keyring
     pool: Pool
