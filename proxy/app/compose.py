@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +22,12 @@ from proxy.keys.authority import Authority, load_or_make
 from proxy.keys.credentials import CredentialSource, read_secret
 from proxy.keys.files import FileSource
 from proxy.keys.keyring import Keyring
+from proxy.keys.source import KeySource
+from proxy.keys.vault.client import Vault
+from proxy.keys.vault.kv import KvFields, VaultKeySource
+from proxy.keys.vault.settings import VaultSettings
+from proxy.keys.vault.transit import TransitSource
+from proxy.keys.vault.verdicts import TRANSIENT
 from proxy.serve.entrance import Entrance
 from proxy.serve.passages import Passages
 from proxy.serve.route import Route
@@ -28,20 +36,50 @@ from proxy.wire.dial import Dialer, Egress, Origin, Resolver
 from proxy.wire.outbound import Outbound
 from proxy.wire.pool import Pool
 
+log = logging.getLogger(__name__)
+
+_LOOK_AGAIN_S = 3.0
 _CA_SUFFIXES = frozenset((".pem", ".crt", ".cer"))
 
 
-def keyrings(config: Config, environ: Mapping[str, str]) -> dict[str, Keyring]:
-    """One per application, not loaded yet."""
+class Keyrings(dict[str, Keyring]):
+    """One per application.  vault: what those that keep something in Vault share; None when none does."""
+
+    vault: Vault | None = None
+
+
+def keyrings(config: Config, environ: Mapping[str, str]) -> Keyrings:
+    """Not loaded yet."""
     routes = resolve(config)
-    return {name: _keyring(name, application, [r for r in routes if r.application == name], environ)
-            for name, application in config.applications.items()}
+    outside = vault(config, environ)
+    rings = Keyrings({name: _keyring(name, application, [r for r in routes if r.application == name], environ, outside)
+                      for name, application in config.applications.items()})
+    rings.vault = outside
+    return rings
 
 
-def _keyring(name: str, application: Application, routes: list[ResolvedRoute], environ: Mapping[str, str]) -> Keyring:
-    source = FileSource(application.key, environ) if application.key is not None else None
+def vault(config: Config, environ: Mapping[str, str]) -> Vault | None:
+    """None when no application keeps anything there."""
+    return Vault(config.vault or VaultSettings(), environ) if config.needs_vault else None
+
+
+def key_source(application: Application, environ: Mapping[str, str], vault: Vault | None) -> KeySource | None:
+    """None: there is no key, so the application can only be used where nothing is signed."""
+    if application.key_vault is not None and vault is not None:
+        return VaultKeySource(vault, application.key_vault)
+    if application.key_transit is not None and vault is not None:
+        return TransitSource(vault, application.key_transit)
+    return FileSource(application.key, environ) if application.key is not None else None
+
+
+def credential_source(application: Application, environ: Mapping[str, str], vault: Vault | None) -> CredentialSource:
+    return CredentialSource(application.credentials, environ, KvFields(vault) if vault is not None else None)
+
+
+def _keyring(name: str, application: Application, routes: list[ResolvedRoute], environ: Mapping[str, str],
+             vault: Vault | None) -> Keyring:
     demanded = {route.profile.key_spki_sha256 for route in routes if route.signs and not route.upstream.is_loopback}
-    return Keyring(name, CredentialSource(application.credentials, environ), source,
+    return Keyring(name, credential_source(application, environ, vault), key_source(application, environ, vault),
                    required_spki_sha256=next((spki for spki in demanded if spki), None))
 
 
@@ -56,14 +94,25 @@ def authority(config: Config, environ: Mapping[str, str]) -> Authority | None:
     return found
 
 
-def load_keys(rings: Mapping[str, Keyring]) -> None:
-    """Loads every keyring.  Raises KeyUnusable, which names the application."""
-    now = datetime.now(UTC)
+def load_keys(rings: Mapping[str, Keyring], *, wait_s: float = 0.0, sleep: Callable[[float], object] = time.sleep,
+              clock: Callable[[], float] = time.monotonic) -> None:
+    """Loads every keyring.  wait_s: how long a Vault that cannot serve yet is waited for, all keyrings together.
+
+    Raises KeyUnusable, which names the application.
+    """
+    end = clock() + wait_s
     for name, ring in rings.items():
-        try:
-            ring.load(now)
-        except KeyUnusable as error:
-            raise KeyUnusable(error.code, f"application {name}: {error.detail or error.problem.code}") from error
+        while True:
+            try:
+                ring.load(datetime.now(UTC))
+                break
+            except KeyUnusable as error:
+                left = end - clock()
+                if error.code not in TRANSIENT or left <= 0:
+                    raise KeyUnusable(error.code,
+                                      f"application {name}: {error.detail or error.problem.code}") from error
+                log.warning("application %s: waiting for Vault, %.0f seconds more at most: %s", name, left, error)
+            sleep(min(_LOOK_AGAIN_S, left))
 
 
 def tls_context(config: Config) -> ssl.SSLContext:

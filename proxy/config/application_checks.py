@@ -16,14 +16,15 @@ _QUOTABLE = re.compile(r'[ !#-\[\]-~]*')
 
 def check_application(path: str, application: Application, signing: Sequence[str], problems: Problems) -> None:
     """signing: profiles of the routes that sign with the application's key."""
-    _one_of(path, application, ("client_id", "client_id_file", "client_id_env"), problems)
-    _one_of(path, application, ("client_secret_file", "client_secret_env"), problems)
+    _one_of(path, application, ("client_id", "client_id_file", "client_id_env", "client_id_vault"), problems)
+    _one_of(path, application, ("client_secret_file", "client_secret_env", "client_secret_vault"), problems)
     at_most_one(path, application, ("key_password_file", "key_password_env"), problems)
     check_variables(path, application, problems)
     check_quotable(f"{path}.client_id", application.client_id, problems)
-    if signing and application.key_file is None:
+    if signing and application.key_file is None and application.key_vault is None and application.key_transit is None:
         problems.add(f"{path}.key_file", f"The key is missing, and a route to {shown(signing[0])} signs with it. Name "
-                                         "the file that holds the QSealC's private key.", "routes")
+                                         "the file that holds the QSealC's private key.", "routes",
+                     f"{path}.key_vault", f"{path}.key_transit")
 
 
 def check_quotable(path: str, value: str | None, problems: Problems) -> None:

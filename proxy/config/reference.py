@@ -17,10 +17,12 @@ from proxy.config.environment import scalar_keys, variable
 from proxy.config.load import flag
 from proxy.config.model import Application, Config, Destination, EgressProxy, Listener, ListenerTls, Route
 from proxy.config.reading import is_struct, plain
+from proxy.keys.vault.settings import TransitKey, VaultAppRole, VaultField, VaultKey, VaultKubernetes, VaultSettings
 from proxy.wire.limits import Limits, Timeouts
 
 STRUCTS: tuple[type[Struct], ...] = (
-    Config, Application, Route, Listener, ListenerTls, Destination, EgressProxy, Limits, Timeouts)
+    Config, Application, Route, Listener, ListenerTls, Destination, EgressProxy, Limits, Timeouts,
+    VaultSettings, VaultAppRole, VaultKubernetes, VaultKey, VaultField, TransitKey)
 FLAGS = frozenset((
     "address", "port", "admin_address", "admin_port", "unsafe_listen", "ca_directory", "timed_reload",
     "min_sigterm_delay", "max_sigterm_delay", "exit_zero_on_sigterm", "quiet", "debug_logs", "structured_logs"))
