@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 _FIRST_WAIT_S = 0.1
 _LONGEST_WAIT_S = 2.0
+_WORDS = {"transit_sign": "a Transit signature", "lookup": "the token's lookup", "renew": "the token's renewal"}
 _AGENT = "psd2-signing-proxy"
 _chance = SystemRandom()
 
@@ -144,7 +145,7 @@ class Vault:
             wait = min(2 * wait, _LONGEST_WAIT_S)
         if verdict.again:
             verdict = self._state(budget) or verdict
-        raise self._failure(verdict, operation, path)
+        raise self._failure(verdict, operation, path + query)
 
     def _attempt(self, operation: str, method: str, target: str, fields: Mapping[str, str], content: bytes,
                  budget: Budget) -> tuple[Verdict, Mapping[str, Any]]:
@@ -176,7 +177,8 @@ class Vault:
         return judge_health(answer.status)
 
     def _failure(self, verdict: Verdict, operation: str, path: str) -> KeyUnusable:
-        clause = f"{path} at {self.address}" if operation.startswith(("kv", "transit_read")) else operation
+        # A caller may read about a signature, and need not learn where Vault is.
+        clause = _WORDS.get(operation) or f"{path} at {self.address}"
         if verdict.code in TRANSIENT:
             self._tell(verdict.code)
         return KeyUnusable(verdict.code, f"{clause}, {verdict.clause}" if verdict.clause else clause)

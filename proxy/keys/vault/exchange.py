@@ -108,8 +108,12 @@ class Exchanges:
         """Ends every exchange: its thread sees a closed connection."""
         with self._lock:
             self._closed = True
-            connections, self._idle = list(self._open), []
-        for connection in connections:
+            idle, self._idle = self._idle, []
+            self._open.difference_update(idle)
+            busy = list(self._open)
+        for connection in idle:
+            connection.channel.close()
+        for connection in busy:
             _hang_up(connection.channel)
 
     def _ask(self, connection: _Connection, method: str, target: str, fields: Mapping[str, str], body: bytes,

@@ -15,6 +15,7 @@ from proxy.errors import KeyUnusable
 from proxy.keys.credentials import read_secret
 from proxy.keys.vault.logins import Login, login_of
 from proxy.keys.vault.settings import VaultSettings
+from proxy.keys.vault.verdicts import TRANSIENT
 
 if TYPE_CHECKING:
     from proxy.keys.vault.client import Budget, Vault
@@ -146,7 +147,7 @@ class Tokens:
         try:
             data = self._vault.ask_with(token, "lookup", "auth/token/lookup-self", budget=budget).get("data")
         except KeyUnusable as error:
-            if error.code != "vault_denied":
+            if error.code in TRANSIENT:
                 raise
             return Held(token, inf, inf, False, None)
         found = data if isinstance(data, Mapping) else {}

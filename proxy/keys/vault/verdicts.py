@@ -51,7 +51,7 @@ def judge(answer: Answer) -> Verdict:
     if status == 403:
         return Verdict("vault_denied", "denied")
     if status in (404, 405) or "not found" in words or "no handler for route" in words:
-        return Verdict("vault_missing", "missing", _missing(words))
+        return Verdict("vault_missing", "missing", _missing(words, answer.body))
     if status == 429:
         return Verdict("vault_unavailable", "limited", "it limits the rate of requests (429)", again=True)
     if status >= 500 or status == 412:
@@ -75,7 +75,9 @@ def document(answer: Answer) -> Mapping[str, Any]:
     return found
 
 
-def _missing(words: str) -> str:
+def _missing(words: str, body: bytes) -> str:
+    if b'"deletion_time"' in body:
+        return "this version of it is deleted"
     if "no handler for route" in words:
         return "nothing is mounted there"
     if "versioned" in words:
