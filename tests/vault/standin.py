@@ -92,14 +92,20 @@ class Standin:
 
     async def _serve(self) -> None:
         self._stop = asyncio.Event()
-        runner = web.ServerRunner(web.Server(self._handle), shutdown_timeout=0)
+        server = web.Server(self._handle)
+        runner = web.ServerRunner(server, shutdown_timeout=0)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", self.port, ssl_context=self._tls, reuse_address=True)
         await site.start()
         self.port = site._server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._stop.wait()
+        for connection in server.connections:
+            if connection.transport is not None:
+                connection.transport.abort()
         await runner.cleanup()
+        for _ in range(3):
+            await asyncio.sleep(0)      # what was aborted is closed in the loop's next rounds
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         path, space = request.path.removeprefix("/v1/"), request.headers.get("X-Vault-Namespace", "").strip("/")

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import io
 import socket
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from http.client import HTTPException, HTTPResponse
 from threading import Lock
 from time import monotonic
-from typing import Any
 
 from proxy.keys.vault.place import Address
+from proxy.keys.vault.reading import Malformed, Reading, remaining
 
-LARGEST = 1 << 20
 IDLE_S = 60.0
 _IDLE_MOST = 64
-_READ = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """body: at most LARGEST bytes."""
+    """body: at most 1 MiB."""
 
     status: int
     body: bytes
@@ -38,43 +34,9 @@ class Unreachable(Exception):
         self.late = late
 
 
-class _Paced(io.RawIOBase):
-    """A socket read until one deadline: a timeout for each read would let a drip of bytes hold a thread for ever."""
-
-    def __init__(self, channel: socket.socket) -> None:
-        self._channel = channel
-        self.deadline = 0.0
-        self.began = False
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        self._channel.settimeout(remaining(self.deadline))
-        count = self._channel.recv_into(buffer)
-        self.began = self.began or count > 0
-        return count
-
-    def makefile(self, mode: str = "rb") -> io.BufferedReader:
-        """What HTTPResponse asks of a socket."""
-        return io.BufferedReader(self, _READ)
-
-    def close(self) -> None:
-        """A response that is read to its end closes its file; the socket lives on."""
-
-
-def remaining(deadline: float) -> float:
-    """Seconds that are left.  Raises TimeoutError when there are none."""
-    left = deadline - monotonic()
-    if left <= 0:
-        raise TimeoutError
-    return left
-
-
 class _Connection:
     def __init__(self, channel: socket.socket) -> None:
         self.channel = channel
-        self.reader = _Paced(channel)
         self.used = False
         self.since = 0.0
 
@@ -121,23 +83,20 @@ class Exchanges:
         head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
         message = (f"{method} {target} HTTP/1.1\r\nHost: {self._address.authority}\r\n{head}"
                    f"Content-Length: {len(body)}\r\n\r\n").encode("ascii") + body
-        reader = connection.reader
-        reader.deadline, reader.began = deadline, False
+        reading = Reading(connection.channel, deadline)
         kept = False
         try:
             connection.channel.settimeout(remaining(deadline))
             connection.channel.sendall(message)
-            response = HTTPResponse(reader, method=method)   # type: ignore[arg-type]
-            response.begin()
-            content = response.read(LARGEST + 1)
-            if len(content) > LARGEST:
-                raise Unreachable("it answered with more than 1 MiB")
-            kept = not response.will_close and response.isclosed()
-            return Answer(response.status, content)
+            reading.read()
+            kept = reading.kept
+            return Answer(reading.status, reading.body)
         except TimeoutError:
             raise Unreachable("it did not answer in time", late=True) from None
-        except (OSError, HTTPException, ValueError):
-            raise Unreachable("the connection broke", stale=connection.used and not reader.began) from None
+        except Malformed:
+            raise Unreachable("what it answered is not HTTP, or larger than 1 MiB") from None
+        except OSError:
+            raise Unreachable("the connection broke", stale=connection.used and not reading.began) from None
         finally:
             self._give_back(connection, kept=kept)
 
