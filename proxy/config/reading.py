@@ -165,8 +165,9 @@ def _secret_here(name: str, known: Sequence[str]) -> str:
 def expectation(hint: Any, value: object) -> str:
     """What a leaf should have been; the value itself is not shown, for it may be a secret in the wrong place."""
     kind = inspect.type_info(hint)
-    while isinstance(kind, inspect.Metadata):
-        kind = kind.type
+    while isinstance(kind, inspect.Metadata | inspect.UnionType):
+        kind = kind.type if isinstance(kind, inspect.Metadata) else next(
+            member for member in kind.types if not isinstance(member, inspect.NoneType))
     if isinstance(kind, inspect.LiteralType):
         return f"This is not one of the choices. Write {choices(str(word) for word in kind.values)}."
     if isinstance(kind, inspect.IntType):

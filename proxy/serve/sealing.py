@@ -1,10 +1,15 @@
-"""Keeps slow keys off the event loop: an RSA-2048 operation is short enough to stay, anything longer is not."""
+"""Keeps slow keys off the event loop: an RSA-2048 operation is short enough to stay, anything longer is not.
+
+The threads are our own: an executor's future between two threads and the loop's future around it cost a signature that
+waits for Vault a third of its processor time, and the interpreter would wait for an executor's threads at its end.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Final
 
 from proxy.errors import KeyUnusable, ProxyError
@@ -14,15 +19,57 @@ _LOCAL: Final = Lanes("sign", 2, 1 << 20)
 """For keys in this process: more threads than cores help nobody, and requests in hand are bounded elsewhere."""
 
 Done = Callable[[bytes | ProxyError], None]
+_Work = tuple[Signer, bytes, Done]
 
 
 class _Threads:
-    """One source's threads, and how many signatures they have in hand or in line."""
+    """One source's threads.  All but `_work` runs on the event loop.  count: signatures in hand or in line."""
 
-    def __init__(self, lanes: Lanes) -> None:
-        self.most = lanes.threads + lanes.waiting
+    def __init__(self, lanes: Lanes, loop: asyncio.AbstractEventLoop) -> None:
+        self._lanes = lanes
+        self._loop = loop
+        self._line: SimpleQueue[_Work | None] = SimpleQueue()
+        self._started = 0
         self.count = 0
-        self.pool = ThreadPoolExecutor(lanes.threads, thread_name_prefix=lanes.name)
+
+    def submit(self, work: _Work) -> None:
+        if self.count >= self._lanes.threads + self._lanes.waiting:
+            self._loop.call_soon(work[2], KeyUnusable("signing_busy"))
+            return
+        self.count += 1
+        if self.count > self._started and self._started < self._lanes.threads:
+            self._started += 1
+            Thread(target=self._work, name=f"{self._lanes.name} {self._started}", daemon=True).start()
+        self._line.put(work)
+
+    def close(self) -> None:
+        """What is in hand is told to nobody any more; what stands in line fails."""
+        try:
+            while True:
+                work = self._line.get_nowait()
+                if work is not None:
+                    self._loop.call_soon(self._deliver, work[2], KeyUnusable("signing_failed", "the proxy is stopping"))
+        except Empty:
+            pass
+        for _ in range(self._started):
+            self._line.put(None)
+
+    def _work(self) -> None:
+        while (work := self._line.get()) is not None:
+            signer, message, done = work
+            outcome: bytes | ProxyError
+            try:
+                outcome = signer.sign(message)
+            except BaseException as error:  # noqa: BLE001 - whatever a source does, somebody waits for the outcome
+                outcome = signing_failure(error)
+            try:
+                self._loop.call_soon_threadsafe(self._deliver, done, outcome)
+            except RuntimeError:
+                return                  # the loop is closed: nobody waits any more
+
+    def _deliver(self, done: Done, outcome: bytes | ProxyError) -> None:
+        self.count -= 1
+        done(outcome)
 
 
 class Sealing:
@@ -36,32 +83,12 @@ class Sealing:
         lanes: Lanes = getattr(signer, "lanes", _LOCAL)
         threads = self._threads.get(lanes)
         if threads is None:
-            threads = self._threads[lanes] = _Threads(lanes)
-        loop = asyncio.get_running_loop()
-        if threads.count >= threads.most:
-            loop.call_soon(done, KeyUnusable("signing_busy"))
-            return
-        threads.count += 1
-        future = loop.run_in_executor(threads.pool, signer.sign, message)
-        future.add_done_callback(lambda finished: _deliver(threads, finished, done))
+            threads = self._threads[lanes] = _Threads(lanes, asyncio.get_running_loop())
+        threads.submit((signer, message, done))
 
     def close(self) -> None:
         for threads in self._threads.values():
-            threads.pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _deliver(threads: _Threads, finished: asyncio.Future[bytes], done: Done) -> None:
-    threads.count -= 1
-    done(_outcome(finished))
-
-
-def _outcome(future: asyncio.Future[bytes]) -> bytes | ProxyError:
-    if future.cancelled():
-        return KeyUnusable("signing_failed", "the proxy is stopping")
-    error = future.exception()
-    if error is None:
-        return future.result()
-    return signing_failure(error)
+            threads.close()
 
 
 def signing_failure(error: BaseException) -> ProxyError:
