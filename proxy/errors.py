@@ -203,7 +203,8 @@ PROBLEMS: dict[str, Problem] = _table(
             "Give PEM files that belong together, the key without a password."),
     Problem("not_the_sandbox_key", 0, "The sandbox accepts only the bank's published demo key.",
             "Use the demo key from the bank's documentation, or signature: skip."),
-    Problem("secret_missing", 0, "A credential is missing or empty.", "Check the file, the environment variable or the field in Vault."),
+    Problem("secret_missing", 0, "A credential is missing or empty.",
+            "Check the file, the environment variable or the field in Vault."),
     # --- the certificate authority of interception, never by HTTP
     Problem("ca_not_configured", 0, "No certificate authority is configured, so nothing is intercepted.",
             "Set ca_directory (--ca-directory, SIGNING_PROXY_CA_DIRECTORY) to a directory where one may be kept."),

@@ -42,8 +42,7 @@ class Slow:
 
 @pytest.fixture
 def sealing():
-    sealing = Sealing()
-    yield sealing
+    return Sealing()
 
 
 async def submitted(sealing, signer, *messages):

@@ -21,8 +21,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Which servers the contract was tested against."""
     lines = []
     for kind in servers.KINDS:
-        counts = {outcome: sum(f"[{kind}" in report.nodeid for report in terminalreporter.getreports(outcome)
-                               if getattr(report, "when", "") != "teardown") for outcome in ("passed", "failed", "skipped")}
+        counts = {outcome: sum("test_contract" in report.nodeid and f"[{kind}" in report.nodeid
+                               for report in terminalreporter.getreports(outcome))
+                  for outcome in ("passed", "failed", "skipped")}
         if any(counts.values()):
             told = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
             lines.append(f"{kind}: {told}" + (f" ({servers.missing(kind)})" if servers.missing(kind) else ""))

@@ -65,7 +65,7 @@ class Kv2:
             versions[number - 1] = None
             return 204, None
         data = versions[number - 1]
-        status, document = success({"data": data, "metadata": self._about(versions, number)})
+        _, document = success({"data": data, "metadata": self._about(versions, number)})
         return (200 if data is not None else 404), document
 
     def _metadata(self, method: str, name: str) -> Reply:

@@ -80,13 +80,13 @@ def test_what_passes_is_tried_again(standin, local, vault, reading, status):
     assert standin.count("kv2/") - before == 4, "one attempt and three retries"
 
 
-@pytest.mark.parametrize("body", [b"", b"CANARY", b"[1]", b'{"data": "CANARY"}', b"[" * 100_000, b'"' + b"x" * (1 << 21)],
-                         ids=["nothing", "text", "a list", "no object", "deep", "endless"])
-def test_an_answer_that_is_not_vaults(standin, local, vault, reading, body):
+@pytest.mark.parametrize(("body", "code"), [
+    (b"", "vault_missing"), (b"CANARY", "vault_refused"), (b"[1]", "vault_refused"),
+    (b'{"data": "CANARY"}', "vault_missing"), (b"[" * 100_000, "vault_refused"),
+    (b"x" * (1 << 21), "vault_unavailable")], ids=["nothing", "text", "a list", "no object", "deep", "endless"])
+def test_an_answer_that_is_not_vaults(standin, local, vault, reading, body, code):
     asked = vault(local, retries=0)
     standin.fail("kv2/", 200, body=body)
-    code = "vault_unavailable" if len(body) > 1 << 20 else "vault_refused" if body in (b"CANARY", b"[1]") or (
-        body.startswith(b"[[")) else "vault_missing"
     refused(code, lambda: reading(asked))
 
 
