@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +12,7 @@ from pathlib import Path
 from proxy.config.address import split_egress
 from proxy.config.destinations import destination_policy
 from proxy.config.interception import authority_settings, intercepted_hosts
-from proxy.config.key_sources import key_source
+from proxy.config.key_sources import credential_source, key_source
 from proxy.config.model import Application, Config
 from proxy.config.routes import ResolvedRoute, resolve
 from proxy.core.destinations import Destination, canonical_host
@@ -18,8 +20,11 @@ from proxy.core.routing import RouteTable
 from proxy.core.secret import Secret
 from proxy.errors import ConfigInvalid, KeyUnusable
 from proxy.keys.authority import Authority, load_or_make
-from proxy.keys.credentials import CredentialSource, read_secret
+from proxy.keys.credentials import read_secret
 from proxy.keys.keyring import Keyring
+from proxy.keys.vault.client import Vault
+from proxy.keys.vault.settings import VaultSettings
+from proxy.keys.vault.verdicts import TRANSIENT
 from proxy.serve.entrance import Entrance
 from proxy.serve.passages import Passages
 from proxy.serve.route import Route
@@ -28,22 +33,39 @@ from proxy.wire.dial import Dialer, Egress, Origin, Resolver
 from proxy.wire.outbound import Outbound
 from proxy.wire.pool import Pool
 
+log = logging.getLogger(__name__)
+
 _LOOKUPS = 2
 """Of other hosts' names at a time: half of the threads that resolve, so that a bank's name never waits for them."""
+_LOOK_AGAIN_S = 3.0
 _CA_SUFFIXES = frozenset((".pem", ".crt", ".cer"))
 
 
-def keyrings(config: Config, environ: Mapping[str, str]) -> dict[str, Keyring]:
-    """One per application, not loaded yet."""
+class Keyrings(dict[str, Keyring]):
+    """One per application.  vault: what those that keep something in Vault share; None when none does."""
+
+    vault: Vault | None = None
+
+
+def keyrings(config: Config, environ: Mapping[str, str]) -> Keyrings:
+    """Not loaded yet."""
     routes = resolve(config)
-    return {name: _keyring(name, application, [r for r in routes if r.application == name], environ)
-            for name, application in config.applications.items()}
+    outside = vault(config, environ)
+    rings = Keyrings({name: _keyring(name, application, [r for r in routes if r.application == name], environ, outside)
+                      for name, application in config.applications.items()})
+    rings.vault = outside
+    return rings
 
 
-def _keyring(name: str, application: Application, routes: list[ResolvedRoute], environ: Mapping[str, str]) -> Keyring:
-    source = key_source(application, environ)
+def vault(config: Config, environ: Mapping[str, str]) -> Vault | None:
+    """None when no application keeps anything there."""
+    return Vault(config.vault or VaultSettings(), environ) if config.needs_vault else None
+
+
+def _keyring(name: str, application: Application, routes: list[ResolvedRoute], environ: Mapping[str, str],
+             vault: Vault | None) -> Keyring:
     demanded = {route.profile.key_spki_sha256 for route in routes if route.signs and not route.upstream.is_loopback}
-    return Keyring(name, CredentialSource(application.credentials, environ), source,
+    return Keyring(name, credential_source(application, environ, vault), key_source(application, environ, vault),
                    required_spki_sha256=next((spki for spki in demanded if spki), None))
 
 
@@ -58,14 +80,25 @@ def authority(config: Config, environ: Mapping[str, str]) -> Authority | None:
     return found
 
 
-def load_keys(rings: Mapping[str, Keyring]) -> None:
-    """Loads every keyring.  Raises KeyUnusable, which names the application."""
-    now = datetime.now(UTC)
+def load_keys(rings: Mapping[str, Keyring], *, wait_s: float = 0.0, sleep: Callable[[float], object] = time.sleep,
+              clock: Callable[[], float] = time.monotonic) -> None:
+    """Loads every keyring.  wait_s: how long a Vault that cannot serve yet is waited for, all keyrings together.
+
+    Raises KeyUnusable, which names the application.
+    """
+    end = clock() + wait_s
     for name, ring in rings.items():
-        try:
-            ring.load(now)
-        except KeyUnusable as error:
-            raise KeyUnusable(error.code, f"application {name}: {error.detail or error.problem.code}") from error
+        while True:
+            try:
+                ring.load(datetime.now(UTC))
+                break
+            except KeyUnusable as error:
+                left = end - clock()
+                if error.code not in TRANSIENT or left <= 0:
+                    raise KeyUnusable(error.code,
+                                      f"application {name}: {error.detail or error.problem.code}") from error
+                log.warning("application %s: waiting for Vault, %.0f seconds more at most: %s", name, left, error)
+            sleep(min(_LOOK_AGAIN_S, left))
 
 
 def tls_context(config: Config) -> ssl.SSLContext:

@@ -25,7 +25,6 @@ from proxy.app.reloads import Reloads
 from proxy.config.address import is_loopback, where
 from proxy.config.model import Config, Listener
 from proxy.keys.authority import Authority
-from proxy.keys.keyring import Keyring
 from proxy.serve.admin import Admin, Health
 from proxy.serve.gate import Gate
 from proxy.serve.gateway import Gateway
@@ -53,7 +52,7 @@ def run(config: Config, *, environ: Mapping[str, str] = os.environ,
     process.harden()
     messages = process.configure_logging(structured=config.structured_logs, quiet=config.quiet, debug=config.debug_logs)
     rings = compose.keyrings(config, environ)
-    compose.load_keys(rings)
+    compose.load_keys(rings, wait_s=rings.vault.settings.start_timeout if rings.vault is not None else 0.0)
     authority = compose.authority(config, environ)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(_serve(lambda: Running(config, rings, environ, authority), ready, messages))
@@ -82,7 +81,7 @@ async def _serve(make: Callable[[], Running], ready: Callable[[Running], None], 
 class Running:
     """A proxy in service.  Made on the event loop."""
 
-    def __init__(self, config: Config, rings: Mapping[str, Keyring], environ: Mapping[str, str],
+    def __init__(self, config: Config, rings: compose.Keyrings, environ: Mapping[str, str],
                  authority: Authority | None = None) -> None:
         """authority: for tunnels to the banks; None leaves them shut."""
         self.config = config
@@ -93,6 +92,7 @@ class Running:
         self.lines = LogLines(structured=config.structured_logs)
         self.doors = Doors(config, self.telemetry)
         self.authority = authority
+        self.vault = rings.vault
         self._signal: asyncio.Future[signal.Signals] = asyncio.get_running_loop().create_future()
         self._hurry = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -130,6 +130,10 @@ class Running:
         self.telemetry.read_at_scrape(status.readings(
             rings=self.rings, gateway=self.gateway, server=self.server, pools=self.pools,
             passages=self.passages, authority=self.authority, log_dropped=lambda: self.lines.dropped))
+        if self.vault is not None:
+            self.telemetry.vault_tally = self.vault.tally.requests
+            self.telemetry.read_at_scrape(status.vault_readings(self.vault))
+            self.vault.start()
         if self.config.timed_reload:
             self._reloads.begin(self.config.timed_reload, self._spawn)
         self._spawn(Expiry(self.rings, self.authority).watch())
@@ -247,6 +251,8 @@ class Running:
 
     async def close(self) -> None:
         """Lets go of everything, whatever has been reached."""
+        if self.vault is not None:
+            self.vault.close()      # first: threads that ask it end now, and hold up nothing
         await self._reloads.stop()
         for task in list(self._tasks):
             task.cancel()

@@ -9,6 +9,7 @@ from proxy import __version__
 from proxy.keys.authority import Authority
 from proxy.keys.keyring import Keyring
 from proxy.keys.source import CertificateFacts
+from proxy.keys.vault.client import Vault
 from proxy.serve.gateway import Gateway
 from proxy.serve.passages import Passages
 from proxy.serve.telemetry import Reading
@@ -75,6 +76,15 @@ def status_report(*, state: str, since: datetime, listeners: Iterable[tuple[str,
         "upstreams": {str(origin): dict(zip(("connections", "idle", "waiting"), pool.counts, strict=True))
                       for origin, pool in pools.items()},
     }
+
+
+def vault_readings(vault: Vault) -> list[Reading]:
+    """Gauges about Vault, where it is used."""
+    return [
+        ("vault_transit_in_flight", "Transit signatures in flight.", (), lambda: [((), vault.tally.signing)]),
+        ("vault_token_expiry_timestamp_seconds", "When the token for Vault expires.", (),
+         lambda: [((), vault.tokens.expiry)] if vault.tokens.expiry is not None else []),
+    ]
 
 
 def readings(*, rings: Mapping[str, Keyring], gateway: Gateway, server: Server, pools: Mapping[Origin, Pool],

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from proxy.core.secret import Secret
 from proxy.errors import KeyUnusable
-from proxy.keys.credentials import header_value, read_secret
+from proxy.keys.credentials import CredentialSource
 
 if TYPE_CHECKING:
-    from proxy.config.model import Application
+    from proxy.config.model import Application, Config
     from proxy.keys.source import LoadedKey
+    from proxy.keys.vault.client import Vault
 
 
 def environ() -> Mapping[str, str]:
@@ -21,14 +22,18 @@ def environ() -> Mapping[str, str]:
     return os.environ
 
 
-def client_id(application: Application) -> bytes:
-    """Raises KeyUnusable: secret_missing, key_unreadable, key_permissions."""
-    if application.client_id is not None:
-        value = header_value(application.client_id.encode(), "client id")
-    else:
-        value = read_secret(file=application.client_id_file, env=application.client_id_env, what="client id",
-                            allow_group_read=application.allow_group_read, environ=environ())
-    return fit_for_key_id(value.secret.reveal())
+def vault(config: Config) -> Vault | None:
+    """For the applications that keep something there; None when none does."""
+    if not config.needs_vault:
+        return None
+    from proxy.app import compose
+
+    return compose.vault(config, environ())
+
+
+def client_id(application: Application, vault: Vault | None) -> bytes:
+    """Raises KeyUnusable: secret_missing, key_unreadable, key_permissions, a vault_ code."""
+    return _credentials(application, vault).client_id().secret.reveal()
 
 
 def fit_for_key_id(identity: bytes) -> bytes:
@@ -38,15 +43,20 @@ def fit_for_key_id(identity: bytes) -> bytes:
     return identity
 
 
-def client_secret(application: Application) -> Secret:
-    """Raises KeyUnusable: secret_missing, key_unreadable, key_permissions."""
-    return read_secret(file=application.client_secret_file, env=application.client_secret_env, what="client secret",
-                       allow_group_read=application.allow_group_read, environ=environ()).secret
+def client_secret(application: Application, vault: Vault | None) -> Secret:
+    """Raises KeyUnusable: secret_missing, key_unreadable, key_permissions, a vault_ code."""
+    return _credentials(application, vault).client_secret().secret
 
 
-def key(application: Application, now: datetime) -> LoadedKey | None:
+def key(application: Application, now: datetime, vault: Vault | None) -> LoadedKey | None:
     """The checked key, or None when the application has none.  Raises KeyUnusable."""
     from proxy.config.key_sources import key_source
 
-    source = key_source(application, environ())
+    source = key_source(application, environ(), vault)
     return source.load(now) if source is not None else None
+
+
+def _credentials(application: Application, vault: Vault | None) -> CredentialSource:
+    from proxy.config.key_sources import credential_source
+
+    return credential_source(application, environ(), vault)

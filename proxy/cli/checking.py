@@ -26,6 +26,7 @@ from proxy.keys.tokens import read_tokens
 if TYPE_CHECKING:
     from proxy.config.model import Application, Config
     from proxy.config.routes import ResolvedRoute
+    from proxy.keys.vault.client import Vault
 
 _TARGET = b"/signing-proxy/check?a=%20b"
 # What a route may override on purpose, or what is the upstream's own business.
@@ -37,9 +38,10 @@ Keys = dict[str, LoadedKey | None]
 def check_everything(config: Config, now: datetime) -> list[Row]:
     """now: aware."""
     keys: Keys = {}
+    vault = applications.vault(config)
     rows = [*_files(config), *_listeners(config)]
-    rows += [_application(name, application, now, keys) for name, application in config.applications.items()]
-    rows += [_route(route, config.applications[route.application], now, keys) for route in resolve(config)]
+    rows += [_application(name, application, now, keys, vault) for name, application in config.applications.items()]
+    rows += [_route(route, config.applications[route.application], now, keys, vault) for route in resolve(config)]
     return rows + list(_authority(config))
 
 
@@ -99,11 +101,11 @@ def _listeners(config: Config) -> Iterator[Row]:
             yield Row("listener", name, True, ", ".join(ways))
 
 
-def _application(name: str, application: Application, now: datetime, keys: Keys) -> Row:
+def _application(name: str, application: Application, now: datetime, keys: Keys, vault: Vault | None) -> Row:
     try:
-        loaded = keys[name] = applications.key(application, now)
-        applications.client_id(application)
-        applications.client_secret(application)
+        loaded = keys[name] = applications.key(application, now, vault)
+        applications.client_id(application, vault)
+        applications.client_secret(application, vault)
     except KeyUnusable as error:
         return Row.problem("application", name, error)
     if loaded is None:
@@ -132,7 +134,7 @@ def _certificate(facts: CertificateFacts) -> dict[str, object]:
             "roles": list(facts.roles), "qc_type": facts.qc_type, "fingerprint_sha256": facts.fingerprint_sha256}
 
 
-def _route(route: ResolvedRoute, application: Application, now: datetime, keys: Keys) -> Row:
+def _route(route: ResolvedRoute, application: Application, now: datetime, keys: Keys, vault: Vault | None) -> Row:
     where = f"{route.prefix.decode()} on {route.listener} to {route.upstream.authority}{route.upstream.base}"
     if not route.signs:
         return Row("route", route.name, True, f"{where}, signing skipped")
@@ -141,7 +143,7 @@ def _route(route: ResolvedRoute, application: Application, now: datetime, keys: 
         error = KeyUnusable("key_unavailable", f"application {route.application} has no usable key")
         return Row.problem("route", route.name, error)
     try:
-        fault = _test(route, application, loaded, now)
+        fault = _test(route, application, loaded, now, vault)
     except ProxyError as error:
         return Row.problem("route", route.name, error)
     if fault:
@@ -152,14 +154,16 @@ def _route(route: ResolvedRoute, application: Application, now: datetime, keys: 
                warnings=(f"{problem.title} {problem.hint}",) if foreign and not route.upstream.is_loopback else ())
 
 
-def _test(route: ResolvedRoute, application: Application, loaded: LoadedKey, now: datetime) -> str:
+def _test(route: ResolvedRoute, application: Application, loaded: LoadedKey, now: datetime,
+          vault: Vault | None) -> str:
     """Seals a GET and a POST as the proxy would, and has them judged by code that shares nothing with that."""
-    sealer = Sealer(rules=route.rules, client_id=applications.client_id(application), secret=Secret(b"***"),
+    sealer = Sealer(rules=route.rules, client_id=applications.client_id(application, vault), secret=Secret(b"***"),
                     signer=loaded.signer, origin="", access=Access())
     if loaded.certificate is not None:
         key = material.from_certificate(loaded.certificate.der)
     elif application.key_file is None:
-        key = material.from_signer(loaded.signer)
+        assert loaded.public_key is not None
+        key = loaded.public_key
     else:
         secret = material.password(application.key_password_file, application.key_password_env)
         key = material.from_key_file(application.key_file, secret, allow_group_read=application.allow_group_read)

@@ -73,14 +73,15 @@ def from_config(path: str | None, name: str | None, address: Address, now: datet
         raise click.UsageError(f"The URL's host is not the route's, {route.upstream.name}. Give that, or the path "
                                "alone.")
     application = config.applications[route.application]
-    loaded = applications.key(application, now) if route.signs else None
+    vault = applications.vault(config)
+    loaded = applications.key(application, now, vault) if route.signs else None
     if route.signs and loaded is None:
         raise KeyUnusable("key_unavailable", f"application {route.application} has no key")
     if loaded is not None and not route.upstream.is_loopback:
         _warn_of_foreign_key(route.profile, loaded.signer)
     return Sealer(
-        rules=route.rules, client_id=applications.client_id(application),
-        secret=applications.client_secret(application) if show_secret else HIDDEN,
+        rules=route.rules, client_id=applications.client_id(application, vault),
+        secret=applications.client_secret(application, vault) if show_secret else HIDDEN,
         signer=loaded.signer if loaded else None, origin=_origin(route), access=route.access, strip=route.strip,
         body_limit=config.limits.body)
 

@@ -12,6 +12,7 @@ from proxy.config.model import Application
 from proxy.config.problems import Problems, choices, shown
 from proxy.keys.pkcs11 import Pkcs11Key
 
+_SOURCES = ("key_file", "key_pkcs11", "key_vault", "key_transit")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+")
 _QUOTABLE = re.compile(r'[ !#-\[\]-~]*')
@@ -19,18 +20,18 @@ _QUOTABLE = re.compile(r'[ !#-\[\]-~]*')
 
 def check_application(path: str, application: Application, signing: Sequence[str], problems: Problems) -> None:
     """signing: profiles of the routes that sign with the application's key."""
-    _one_of(path, application, ("client_id", "client_id_file", "client_id_env"), problems)
-    _one_of(path, application, ("client_secret_file", "client_secret_env"), problems)
+    _one_of(path, application, ("client_id", "client_id_file", "client_id_env", "client_id_vault"), problems)
+    _one_of(path, application, ("client_secret_file", "client_secret_env", "client_secret_vault"), problems)
     at_most_one(path, application, ("key_password_file", "key_password_env"), problems)
     check_variables(path, application, problems)
     check_quotable(f"{path}.client_id", application.client_id, problems)
-    at_most_one(path, application, ("key_file", "key_pkcs11"), problems)
+    at_most_one(path, application, _SOURCES, problems)
     if application.key_pkcs11 is not None:
         _check_pkcs11(path, application, application.key_pkcs11, problems)
-    if signing and application.key_file is None and application.key_pkcs11 is None:
+    if signing and all(getattr(application, source) is None for source in _SOURCES):
         problems.add(f"{path}.key_file", f"The key is missing, and a route to {shown(signing[0])} signs with it. Name "
                                          "the file that holds the QSealC's private key.",
-                     "routes", f"{path}.key_pkcs11")
+                     "routes", *(f"{path}.{source}" for source in _SOURCES[1:]))
 
 
 def _check_pkcs11(above: str, application: Application, settings: Pkcs11Key, problems: Problems) -> None:

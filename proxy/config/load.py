@@ -14,6 +14,7 @@ from proxy.config.document import MAX_BYTES, read_document
 from proxy.config.model import Config
 from proxy.config.problems import Problems
 from proxy.config.reading import Reader
+from proxy.config.vault_checks import check_vault
 from proxy.errors import ConfigInvalid, ProxyError
 
 
@@ -31,6 +32,7 @@ def load(path: str | Path | None, environ: Mapping[str, str], flags: Mapping[str
     config = Config(**values)
     environment.check_names(environ, set(_mentioned(config)), problems)
     check(config, problems)
+    check_vault(config, environ, problems)
     if problems.found:
         rest = [(_place(path, places), sentence) for path, sentence in problems.found[in_file:]]
         raise ConfigInvalid([*problems.found[:in_file], *rest], str(location or ""))
@@ -73,7 +75,9 @@ def _place(path: str, places: Mapping[str, str]) -> str:
 def _mentioned(config: Config) -> Iterator[str]:
     """Variables that the configuration names itself."""
     tokens = [application.key_pkcs11 for application in config.applications.values()]
-    for settings in (*config.applications.values(), *tokens, config.egress_proxy):
+    vault = config.vault
+    elsewhere = (config.egress_proxy, vault, vault.approle if vault else None)
+    for settings in (*config.applications.values(), *tokens, *elsewhere):
         for field in getattr(settings, "__struct_fields__", ()):
             if field.endswith("_env") and getattr(settings, field) is not None:
                 yield getattr(settings, field)

@@ -17,6 +17,7 @@ from proxy.core.signing import EmptyBody, FormRule
 from proxy.keys.credentials import CredentialSettings
 from proxy.keys.files import FileSettings
 from proxy.keys.pkcs11 import Pkcs11Key
+from proxy.keys.vault.settings import TransitKey, VaultField, VaultKey, VaultSettings
 from proxy.wire.limits import Limits, Timeouts
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
@@ -61,6 +62,9 @@ class Application(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     client_secret_file: Annotated[str | None, Meta(description="File that holds the client secret.")] = None
     client_secret_env: Annotated[
         str | None, Meta(description="Environment variable that holds the client secret.")] = None
+    client_id_vault: Annotated[VaultField | None, Meta(description="Field in Vault that holds the client id.")] = None
+    client_secret_vault: Annotated[
+        VaultField | None, Meta(description="Field in Vault that holds the client secret.")] = None
     key_file: Annotated[str | None, Meta(description=(
         "Private key of the QSealC: PEM, DER, PKCS#12 or a bare base64 body. Not needed where every route of the "
         "application has `signature: skip`."))] = None
@@ -72,12 +76,16 @@ class Application(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         str | None, Meta(description="Environment variable that holds the key's password.")] = None
     key_pkcs11: Annotated[Pkcs11Key | None, Meta(description=(
         "Private key on a PKCS#11 token (HSM, smart card), instead of `key_file`."))] = None
+    key_vault: Annotated[
+        VaultKey | None, Meta(description="Private key in Vault's KV engine instead of a file.")] = None
+    key_transit: Annotated[TransitKey | None, Meta(description=(
+        "Key that never leaves Vault's Transit engine, which makes the signatures."))] = None
     allow_group_read: Annotated[bool, Meta(description=(
         "Accept files that their group may read, as a Kubernetes `fsGroup` makes them."))] = False
 
     @property
     def key(self) -> FileSettings | None:
-        """None: there is no key, so the application can only be used where nothing is signed."""
+        """None: there is no key in a file."""
         if self.key_file is None:
             return None
         return FileSettings(
@@ -89,7 +97,12 @@ class Application(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         return CredentialSettings(
             client_id=self.client_id, client_id_file=self.client_id_file, client_id_env=self.client_id_env,
             client_secret_file=self.client_secret_file, client_secret_env=self.client_secret_env,
+            client_id_vault=self.client_id_vault, client_secret_vault=self.client_secret_vault,
             allow_group_read=self.allow_group_read)
+
+    @property
+    def needs_vault(self) -> bool:
+        return any((self.key_vault, self.key_transit, self.client_id_vault, self.client_secret_vault))
 
 
 class Route(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -183,6 +196,8 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         "Listen on any address without a token, because something else keeps strangers out."))] = False
     applications: Annotated[dict[str, Application], Meta(description="Applications registered at the bank, by name.")
                             ] = {}
+    vault: Annotated[VaultSettings | None, Meta(description=(
+        "Where Vault is, and how the proxy logs in there, for keys and credentials that are kept in it."))] = None
     routes: Annotated[tuple[Route, ...], Meta(description="Where requests go; at least one.")] = ()
     destinations: Annotated[tuple[Destination, ...], Meta(description=(
         "Other hosts that applications may reach through this proxy, unsigned; none by default."))] = ()
@@ -219,6 +234,10 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     log_paths: Annotated[Literal["template", "full"], Meta(description=(
         "Paths in log lines: `template` hides account numbers and other ids, `full` shows everything but the "
         "query."))] = "template"
+
+    @property
+    def needs_vault(self) -> bool:
+        return any(application.needs_vault for application in self.applications.values())
 
     def all_listeners(self) -> dict[str, Listener]:
         """Every listener by name, the main one first, with what they take over from it."""

@@ -39,7 +39,7 @@ def admit(signer: Signer, public_key: RSAPublicKey, certificate: bytes | None, n
         facts = read_facts(certificate)
         _check_dates(facts, now)
     _check_signature(signer, public_key)
-    return LoadedKey(signer, facts, warnings_about(facts, now))
+    return LoadedKey(signer, facts, warnings_about(facts, now), public_key)
 
 
 def warnings_about(facts: CertificateFacts | None, now: datetime) -> tuple[str, ...]:

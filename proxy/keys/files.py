@@ -57,13 +57,13 @@ class FileSource(KeySource):
         lock = Lock(shown(self._settings.key_file), self._password())
         data = read_secret_file(self._settings.key_file, allow_group_read=self._settings.allow_group_read)
         material = read_material(data, lock)
-        _require_key(material, lock)
+        require_key(material, lock)
         key, certificate = choose_pair(material.keys, self._certificates(material, lock), now)
         loaded = admit(RsaSigner(key), key.public_key(), certificate, now)
         if lock.password is None or material.encrypted:
             return loaded
         idle = "A key password is configured, yet the key file is not encrypted."
-        return LoadedKey(loaded.signer, loaded.certificate, (*loaded.warnings, idle))
+        return LoadedKey(loaded.signer, loaded.certificate, (*loaded.warnings, idle), loaded.public_key)
 
     def _certificates(self, material: Material, lock: Lock) -> tuple[bytes, ...]:
         path = self._settings.certificate_file
@@ -84,7 +84,8 @@ class FileSource(KeySource):
         return os.fsencode(value)
 
 
-def _require_key(material: Material, lock: Lock) -> None:
+def require_key(material: Material, lock: Lock) -> None:
+    """Raises KeyUnusable: key_type, key_format, with what was found instead of an RSA key."""
     if material.keys:
         return
     if material.useless_keys:

@@ -151,7 +151,7 @@ class Keyring:
         return ReloadOutcome(self.current.revision if self.current else 0, error)
 
     def _content(self) -> bytes | None:
-        """SHA-256 over the watched files' names and hashes; None when one of them cannot be read."""
+        """SHA-256 over the watched files and what the places outside of files say; None when one cannot be read."""
         total = hashlib.sha256()
         for path in self.watched():
             try:
@@ -160,6 +160,12 @@ class Keyring:
                 return None
             total.update(hashlib.sha256(path.encode("utf-8", "surrogateescape")).digest())
             total.update(hashlib.sha256(content).digest())
+        for place in (self._source, self._credentials):
+            # A source may be any object with load(): one that has nothing outside of files need not say so.
+            outside = getattr(place, "fingerprint", bytes)()
+            if outside is None:
+                return None
+            total.update(outside)
         return total.digest()
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
 
 @dataclass(frozen=True, slots=True)
 class CertificateFacts:
@@ -30,8 +32,23 @@ class CertificateFacts:
     der: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """How many signatures a slow place can make at a time: signers that give equal ones share the same threads.
+
+    threads: signatures in hand.  waiting: how many more may stand in line before the next one is refused.
+    """
+
+    name: str
+    threads: int
+    waiting: int
+
+
 class Signer(Protocol):
-    """One immutable signing key.  A rotation makes a new one."""
+    """One immutable signing key.  A rotation makes a new one.
+
+    A signer that is not inline may have an attribute `lanes`; without one it shares two threads with the others.
+    """
 
     @property
     def bits(self) -> int:
@@ -56,6 +73,7 @@ class LoadedKey:
     signer: Signer
     certificate: CertificateFacts | None
     warnings: tuple[str, ...]
+    public_key: RSAPublicKey | None = None
 
 
 class KeySource(Protocol):
@@ -69,3 +87,10 @@ class KeySource(Protocol):
 
     def watched(self) -> Sequence[str]:
         """Paths whose content decides whether a reload is worth a try; may be empty."""
+
+    def fingerprint(self) -> bytes | None:
+        """The same for what is in no file: bytes that change with it, or None when it cannot be told now.
+
+        It blocks like load().  b"", which stays, for a place that keeps everything in files.
+        """
+        return b""

@@ -73,6 +73,9 @@ class Telemetry:
         self.tunnel_bytes = Counts(prefix + "tunnel_bytes", "Bytes that tunnels to other hosts have carried.",
                                    ("direction",))
         self.reloads = Counts(prefix + "key_reloads", "Reloads of keys and credentials.", ("application", "outcome"))
+        self.vault_requests = Counts(prefix + "vault_requests", "Requests to Vault by operation and outcome.",
+                                     ("operation", "outcome"))
+        self.vault_tally: Callable[[], dict[tuple[str, ...], float]] = dict
         self._routes: dict[str, _Route] = {}
         self._labels: dict[tuple[str, str, int, str], tuple[str, ...]] = {}
         self._heads: dict[str, dict[bytes, tuple[bytes, float]]] = {}
@@ -113,11 +116,12 @@ class Telemetry:
         """Everything that was added up, for a scrape."""
         self.request_bytes.values = {(name,): route.received for name, route in self._routes.items()}
         self.response_bytes.values = {(name,): route.sent for name, route in self._routes.items()}
+        self.vault_requests.values = self.vault_tally()
         for distributions in (self.durations, self.signing, self.upstream):
             yield distributions.family()
         for counts in (self.requests, self.request_bytes, self.response_bytes, self.rejected, self.uncertain,
                        self.bank_failures, self.connections, self.handshakes, self.tunnels, self.tunnel_bytes,
-                       self.reloads):
+                       self.reloads, self.vault_requests):
             yield counts.family()
 
     def seen(self, upstream: str, name: bytes, value: bytes) -> None:

@@ -73,14 +73,14 @@ ROUTES = [
 APPLICATIONS = [
     ("client_id: id-1", "client_id: 12", "client_id", "This is not text. Put the value in quotes."),
     ("    client_id: id-1\n", "", "client_id",
-     "The client id is missing. Give client_id, client_id_file or client_id_env."),
+     "The client id is missing. Give client_id, client_id_file, client_id_env or client_id_vault."),
     ("client_id: id-1", "client_id: 'a\"b'", "client_id",
      "This holds a quotation mark, a backslash or a character outside ASCII, which no header can carry. Copy it again "
      "from the bank's portal."),
     ("client_id: id-1", "client_id: a\n    client_id_env: B", "client_id_env",
      "Both client_id and client_id_env are given. Keep one of them."),
     ("    client_secret_file: secret\n", "", "client_secret_file",
-     "The client secret is missing. Give client_secret_file or client_secret_env."),
+     "The client secret is missing. Give client_secret_file, client_secret_env or client_secret_vault."),
     ("client_secret_file: secret", "client_secret: hunter2", "client_secret",
      f"client_secret {NO_SECRET_HERE} client_secret_file, or a variable with client_secret_env."),
     ("client_secret_file: secret", "client_secret_file: a\n    client_secret_env: B", "client_secret_env",

@@ -1,0 +1,203 @@
+"""Asks Vault from any thread: with a token, again where that may help, and never longer than a budget allows."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from collections.abc import Callable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from secrets import SystemRandom
+from threading import Event, Lock, Thread
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import msgspec
+
+from proxy.core.secret import Secret
+from proxy.errors import KeyUnusable
+from proxy.keys.vault.exchange import Exchanges, Unreachable
+from proxy.keys.vault.place import parse_address, tls_context, with_environment
+from proxy.keys.vault.settings import VaultSettings
+from proxy.keys.vault.tokens import Tokens
+from proxy.keys.vault.verdicts import TRANSIENT, Verdict, document, judge, judge_health
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+log = logging.getLogger(__name__)
+
+_FIRST_WAIT_S = 0.1
+_LONGEST_WAIT_S = 2.0
+_WORDS = {"transit_sign": "a Transit signature", "lookup": "the token's lookup", "renew": "the token's renewal"}
+_AGENT = "psd2-signing-proxy"
+_chance = SystemRandom()
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """end: monotonic; nothing goes on after it.  attempt_s: what one attempt may take.  retries: further attempts."""
+
+    end: float
+    attempt_s: float
+    retries: int
+
+    @classmethod
+    def of(cls, attempt_s: float, retries: int, *, total_s: float | None = None) -> Budget:
+        total = total_s if total_s is not None else (retries + 1) * (attempt_s + _LONGEST_WAIT_S)
+        return cls(monotonic() + total, attempt_s, retries)
+
+    def deadline(self) -> float:
+        return min(self.end, monotonic() + self.attempt_s)
+
+
+class Tally:
+    """requests: by operation and outcome.  signing: Transit signatures in flight.  Any thread may add."""
+
+    def __init__(self) -> None:
+        self._requests: dict[tuple[str, ...], float] = {}
+        self._lock = Lock()
+        self.signing = 0
+
+    def add(self, operation: str, outcome: str) -> None:
+        with self._lock:
+            self._requests[operation, outcome] = self._requests.get((operation, outcome), 0) + 1
+
+    def requests(self) -> dict[tuple[str, ...], float]:
+        with self._lock:
+            return dict(self._requests)
+
+    @contextmanager
+    def one_more_signing(self) -> Iterator[None]:
+        with self._lock:
+            self.signing += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.signing -= 1
+
+
+class Vault:
+    """One Vault, and who we are there."""
+
+    def __init__(self, settings: VaultSettings, environ: Mapping[str, str], *,
+                 now: Callable[[], float] = monotonic) -> None:
+        """now: for the token's life, in seconds.  Raises ValueError for an address that load() would refuse."""
+        self.settings = with_environment(settings, environ)
+        self.address = parse_address(self.settings.address or "")
+        self.tally = Tally()
+        self.tokens = Tokens(self, self.settings, environ, now)
+        self._exchanges = Exchanges(self.address, self._context)
+        self._stopped = Event()
+        self._keeper: Thread | None = None
+        self._told = ""
+
+    def __repr__(self) -> str:
+        return f"Vault({self.address})"
+
+    def budget(self, *, retries: int | None = None) -> Budget:
+        """For everything but what a request waits for."""
+        return Budget.of(self.settings.timeout, self.settings.retries if retries is None else retries)
+
+    def start(self) -> None:
+        """Keeps the token alive from now on, in a thread of its own that close() ends."""
+        self._keeper = Thread(target=self.tokens.keep, args=(self._stopped,), name="vault token", daemon=True)
+        self._keeper.start()
+
+    def close(self) -> None:
+        """Ends what is under way, so that no thread holds up the end of the process."""
+        self._stopped.set()
+        self._exchanges.close()
+
+    def ask(self, operation: str, path: str, body: Mapping[str, object] | None = None, *, budget: Budget,
+            query: str = "") -> Mapping[str, Any]:
+        """The answer's JSON.  operation: the metric's label.  path: without /v1/.  body: POSTed; None means GET.
+
+        A token that has expired is replaced once.  Raises KeyUnusable: one of the vault_ codes, key_unreadable,
+        secret_missing (a token or secret id that cannot be read).
+        """
+        token = self.tokens.current(budget)
+        try:
+            return self.ask_with(token, operation, path, body, budget=budget, query=query)
+        except KeyUnusable as error:
+            if error.code != "vault_denied" or not self.tokens.replace(token, budget):
+                raise
+        return self.ask_with(self.tokens.current(budget), operation, path, body, budget=budget, query=query)
+
+    def ask_with(self, token: Secret | None, operation: str, path: str, body: Mapping[str, object] | None = None, *,
+                 budget: Budget, query: str = "") -> Mapping[str, Any]:
+        """The same with this token, or none, for logins."""
+        method = "GET" if body is None else "POST"
+        content = b"" if body is None else msgspec.json.encode(body)
+        target = f"/v1/{quote(path, safe='/')}{query}"
+        fields = self._fields(token, namespaced=True)
+        wait = _FIRST_WAIT_S
+        for left in range(budget.retries, -1, -1):
+            verdict, found = self._attempt(operation, method, target, fields, content, budget)
+            if not verdict.code:
+                self._tell("")
+                return found
+            pause = _chance.uniform(0, wait)        # full jitter: proxies that fail together come back apart
+            if not left or not verdict.again or monotonic() + pause >= budget.end or self._stopped.wait(pause):
+                break
+            wait = min(2 * wait, _LONGEST_WAIT_S)
+        if verdict.again:
+            verdict = self._state(budget) or verdict
+        raise self._failure(verdict, operation, path + query)
+
+    def _attempt(self, operation: str, method: str, target: str, fields: Mapping[str, str], content: bytes,
+                 budget: Budget) -> tuple[Verdict, Mapping[str, Any]]:
+        try:
+            answer = self._exchanges.ask(method, target, fields, content, budget.deadline())
+            verdict = judge(answer)
+            found = document(answer) if not verdict.code else {}
+        except Unreachable as error:
+            outcome = "timeout" if error.late else "unreachable"
+            verdict, found = Verdict("vault_unavailable", outcome, error.clause, again=True), {}
+        except TimeoutError:
+            verdict, found = Verdict("vault_unavailable", "timeout", "there was no time left", again=True), {}
+        except (ValueError, RecursionError):
+            verdict, found = Verdict("vault_refused", "malformed", "its answer is no JSON object"), {}
+        self.tally.add(operation, verdict.outcome)
+        return verdict, found
+
+    def _state(self, budget: Budget) -> Verdict | None:
+        """Why a node does not serve, from the one page that says so to everybody."""
+        if monotonic() >= budget.end:
+            return None
+        try:
+            answer = self._exchanges.ask("GET", "/v1/sys/health", self._fields(None, namespaced=False), b"",
+                                         budget.deadline())
+        except (Unreachable, TimeoutError):
+            self.tally.add("health", "unreachable")
+            return None
+        self.tally.add("health", "ok")
+        return judge_health(answer.status)
+
+    def _failure(self, verdict: Verdict, operation: str, path: str) -> KeyUnusable:
+        # A caller may read about a signature, and need not learn where Vault is.
+        clause = _WORDS.get(operation) or f"{path} at {self.address}"
+        if verdict.code in TRANSIENT:
+            self._tell(verdict.code)
+        return KeyUnusable(verdict.code, f"{clause}, {verdict.clause}" if verdict.clause else clause)
+
+    def _tell(self, code: str) -> None:
+        """One log line for each new state, not for each request."""
+        told, self._told = self._told, code
+        if code and code != told:
+            log.warning("vault at %s does not serve (%s); keys that are loaded go on", self.address, code)
+        elif told and not code:
+            log.info("vault at %s serves again", self.address)
+
+    def _fields(self, token: Secret | None, *, namespaced: bool) -> dict[str, str]:
+        fields = {"X-Vault-Request": "true", "User-Agent": _AGENT, "Content-Type": "application/json"}
+        if namespaced and self.settings.namespace:
+            fields["X-Vault-Namespace"] = self.settings.namespace.strip("/") + "/"
+        if token is not None:
+            fields["X-Vault-Token"] = token.reveal().decode("ascii")
+        return fields
+
+    def _context(self) -> ssl.SSLContext:
+        return tls_context(self.settings.ca_file)

@@ -1,0 +1,100 @@
+"""A key that never leaves Vault seals what the bank accepts; without Vault nothing leaves, and the caller knows it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from proxy.keys.vault.settings import TransitKey, VaultField, VaultKey, VaultSettings
+from tests.e2e.line import get, post
+from tests.vault.servers import running
+
+
+@pytest.fixture
+def server():
+    with running("standin") as server:
+        yield server
+
+
+@pytest.fixture
+def transit(server, files, start_proxy, bank, monkeypatch):
+    """transit(): a proxy whose key is in Transit, with the certificate that the bank knows."""
+    monkeypatch.setenv("VAULT_TOKEN", server.token())
+    private = load_pem_private_key(files.shop.key.read_bytes(), None)
+    server.standin.spaces[""].mounts["transit"].put("seal", private)
+
+    async def start(**settings):
+        application = files.shop.application(key_file=None, certificate_file=None, key_transit=TransitKey(
+            key="seal", certificate_file=str(files.shop.certificate)))
+        return await start_proxy(bank, applications={"shop": application},
+                                 vault=VaultSettings(address=server.address, **settings))
+
+    return start
+
+
+async def test_the_bank_accepts_it(transit, bank):
+    proxy = await transit()
+    for raw in (get("/personal/v5/accounts"), post("/echo")):
+        assert (await proxy.ask(raw)).status == 200
+        assert bank.received[-1].verdict.signature_checked
+    assert await proxy.metric("signing_proxy_vault_requests_total", operation="transit_sign", outcome="ok") == 3
+    assert await proxy.metric("signing_proxy_vault_transit_in_flight") == 0
+    assert await proxy.metric("signing_proxy_vault_token_expiry_timestamp_seconds") > 0
+    status = (await proxy.admin("/status")).json["applications"]["shop"]
+    assert status["source"] == "vault transit transit/seal"
+
+
+@pytest.mark.parametrize(("how", "code"), [("sealed", "vault_sealed"), ("failing", "vault_unavailable"),
+                                           ("gone", "vault_unavailable"), ("denied", "vault_denied"),
+                                           ("nonsense", "vault_refused"), ("forged", "signing_failed")])
+async def test_without_vault_nothing_leaves(transit, bank, server, lines, how, code):
+    proxy = await transit(retries=0)
+    before = len(bank.received)
+    spoil = {
+        "sealed": lambda: setattr(server.standin, "sealed", True),
+        "failing": lambda: server.standin.fail("transit/sign", 500),
+        "gone": server.standin.close,
+        "denied": server.standin.access.expire,
+        "nonsense": lambda: server.standin.fail("transit/sign", 200, body=b"nonsense"),
+        "forged": lambda: server.standin.fail("transit/sign", 200, body={"data": {"signature": "vault:v1:QUFB"}}),
+    }[how]
+    await asyncio.to_thread(spoil)
+    answer = await proxy.ask(post("/echo"))
+    assert (answer.status, answer.json["code"], answer.json["upstream_sent"]) == (503, code, "no")
+    assert server.address not in answer.body.decode()
+    record = await lines.last()
+    assert (record.code, record.sent) == (code, "no")
+    assert len(bank.received) == before
+
+
+async def test_vault_comes_back_and_so_do_the_answers(transit, bank, server):
+    proxy = await transit(retries=0)
+    server.standin.sealed = True
+    assert (await proxy.ask(get("/echo"))).status == 503
+    assert (await proxy.admin("/readyz")).status == 200
+    server.standin.sealed = False
+    assert (await proxy.ask(get("/echo"))).status == 200
+
+
+async def test_a_key_from_kv_goes_on_without_vault(server, files, start_proxy, bank, monkeypatch):
+    monkeypatch.setenv("VAULT_TOKEN", server.token())
+    shop = files.shop
+    await asyncio.to_thread(lambda: server.put2(
+        "shop", private_key=shop.key.read_text(), certificate=shop.certificate.read_text(), secret=shop.secret))
+    application = shop.application(
+        key_file=None, certificate_file=None, client_secret_file=None,
+        client_secret_vault=VaultField(mount="kv2", path="shop", field="secret"),
+        key_vault=VaultKey(mount="kv2", path="shop", certificate_field="certificate"))
+    proxy = await start_proxy(bank, applications={"shop": application},
+                              vault=VaultSettings(address=server.address, retries=0))
+    assert (await proxy.ask(get("/echo"))).status == 200
+    asked = len(server.standin.seen)
+    await asyncio.to_thread(server.standin.close)
+    await proxy.running.reload()
+    assert (await proxy.ask(post("/echo"))).status == 200
+    assert bank.received[-1].verdict.signature_checked
+    assert len(server.standin.seen) == asked, "KV is never asked while a request waits"
+    status = (await proxy.admin("/status")).json["applications"]["shop"]
+    assert (status["last_error"]["code"], status["revision"]) == ("vault_unavailable", 1)

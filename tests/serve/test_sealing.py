@@ -1,0 +1,128 @@
+"""A signer that says how parallel it is gets that many threads and no more; the loop never waits for any."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from proxy.errors import KeyUnusable
+from proxy.keys.source import Lanes
+from proxy.serve.sealing import Sealing, signing_failure
+
+
+class Slow:
+    """A signer whose signatures a test lets go.  most: how many were in hand at a time."""
+
+    inline = False
+    bits = 2048
+    spki_sha256 = ""
+
+    def __init__(self, lanes: Lanes | None = None) -> None:
+        if lanes is not None:
+            self.lanes = lanes
+        self.gate = threading.Semaphore(0)
+        self.entered = threading.Semaphore(0)
+        self.now = self.most = 0
+        self._lock = threading.Lock()
+
+    def sign(self, message: bytes) -> bytes:
+        with self._lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+        self.entered.release()
+        assert self.gate.acquire(timeout=30)
+        with self._lock:
+            self.now -= 1
+        if message == b"break":
+            raise LookupError("CANARY")
+        return message
+
+
+@pytest.fixture
+def sealing():
+    return Sealing()
+
+
+async def submitted(sealing, signer, *messages):
+    loop = asyncio.get_running_loop()
+    futures = []
+    for message in messages:
+        futures.append(loop.create_future())
+        sealing.submit(signer, message, futures[-1].set_result)
+    return futures
+
+
+async def entered(signer, count):
+    for _ in range(count):
+        assert await asyncio.to_thread(signer.entered.acquire, timeout=30)
+
+
+async def test_as_many_lanes_as_it_says(sealing):
+    signer = Slow(Lanes("slow", 8, 100))
+    futures = await submitted(sealing, signer, *(b"%d" % number for number in range(20)))
+    await entered(signer, 8)
+    signer.gate.release(20)
+    assert await asyncio.gather(*futures) == [b"%d" % number for number in range(20)]
+    assert signer.most == 8
+    sealing.close()
+
+
+async def test_two_threads_without_a_word(sealing):
+    signer = Slow()
+    futures = await submitted(sealing, signer, *[b"x"] * 6)
+    await entered(signer, 2)
+    signer.gate.release(6)
+    await asyncio.gather(*futures)
+    assert signer.most == 2
+    sealing.close()
+
+
+async def test_a_slow_source_holds_up_no_other(sealing):
+    slow, quick = Slow(Lanes("slow", 1, 10)), Slow()
+    first = await submitted(sealing, slow, b"slow")
+    await entered(slow, 1)
+    second = await submitted(sealing, quick, b"quick")
+    quick.gate.release()
+    assert await asyncio.gather(*second) == [b"quick"]
+    slow.gate.release()
+    await asyncio.gather(*first)
+    sealing.close()
+
+
+async def test_a_line_that_is_full_refuses(sealing):
+    signer = Slow(Lanes("slow", 1, 2))
+    futures = await submitted(sealing, signer, *[b"x"] * 4)
+    refused = await futures[3]
+    assert isinstance(refused, KeyUnusable)
+    assert (refused.code, refused.problem.status) == ("signing_busy", 503)
+    signer.gate.release(4)
+    assert await asyncio.gather(*futures[:3]) == [b"x"] * 3
+    (again,) = await submitted(sealing, signer, b"y")
+    assert await again == b"y"
+    sealing.close()
+
+
+async def test_what_stands_in_line_at_the_end_fails(sealing):
+    signer = Slow(Lanes("slow", 1, 2))
+    first, second = await submitted(sealing, signer, b"x", b"y")
+    await entered(signer, 1)
+    sealing.close()
+    assert (await second).code == "signing_failed"
+    signer.gate.release()
+    assert await first == b"x"
+
+
+async def test_a_failure_is_told_without_its_text(sealing):
+    signer = Slow()
+    signer.gate.release()
+    (future,) = await submitted(sealing, signer, b"break")
+    failure = await future
+    assert (failure.code, failure.detail) == ("signing_failed", "LookupError")
+    sealing.close()
+
+
+def test_a_code_with_a_status_is_passed_on_as_it_is():
+    assert signing_failure(KeyUnusable("vault_sealed")).code == "vault_sealed"
+    assert signing_failure(KeyUnusable("key_format")).code == "signing_failed"
