@@ -14,7 +14,8 @@ from proxy.keys.vault.kv import KvFields, VaultKeySource
 from proxy.keys.vault.transit import TransitSource
 
 
-def key_source(application: Application, environ: Mapping[str, str], vault: Vault | None) -> KeySource | None:
+def key_source(application: Application, environ: Mapping[str, str],
+               vault: Vault | None = None) -> KeySource | None:
     """None: there is no key.  environ: where *_env settings are looked up at each load.  vault: None where nothing is
     kept there."""
     if application.key_pkcs11 is not None:
