@@ -10,7 +10,7 @@ from pathlib import Path
 from proxy.config.address import split_egress
 from proxy.config.destinations import destination_policy
 from proxy.config.interception import authority_settings, intercepted_hosts
-from proxy.config.key_sources import key_source
+from proxy.config.key_sources import key_source, next_key_source
 from proxy.config.model import Application, Config
 from proxy.config.routes import ResolvedRoute, resolve
 from proxy.core.destinations import Destination, canonical_host
@@ -20,6 +20,8 @@ from proxy.errors import ConfigInvalid, KeyUnusable
 from proxy.keys.authority import Authority, load_or_make
 from proxy.keys.credentials import CredentialSource, read_secret
 from proxy.keys.keyring import Keyring
+from proxy.keys.slots import How, Slots
+from proxy.keys.source import KeySource
 from proxy.serve.entrance import Entrance
 from proxy.serve.passages import Passages
 from proxy.serve.route import Route
@@ -33,18 +35,23 @@ _LOOKUPS = 2
 _CA_SUFFIXES = frozenset((".pem", ".crt", ".cer"))
 
 
-def keyrings(config: Config, environ: Mapping[str, str]) -> dict[str, Keyring]:
+def keyrings(config: Config, environ: Mapping[str, str]) -> dict[str, Slots]:
     """One per application, not loaded yet."""
     routes = resolve(config)
-    return {name: _keyring(name, application, [r for r in routes if r.application == name], environ)
+    return {name: _slots(name, application, [r for r in routes if r.application == name], environ)
             for name, application in config.applications.items()}
 
 
-def _keyring(name: str, application: Application, routes: list[ResolvedRoute], environ: Mapping[str, str]) -> Keyring:
-    source = key_source(application, environ)
+def _slots(name: str, application: Application, routes: list[ResolvedRoute], environ: Mapping[str, str]) -> Slots:
     demanded = {route.profile.key_spki_sha256 for route in routes if route.signs and not route.upstream.is_loopback}
-    return Keyring(name, CredentialSource(application.credentials, environ), source,
-                   required_spki_sha256=next((spki for spki in demanded if spki), None))
+    required = next((spki for spki in demanded if spki), None)
+
+    def ring(label: str, source: KeySource | None) -> Keyring:
+        return Keyring(label, CredentialSource(application.credentials, environ), source, required_spki_sha256=required)
+
+    following = next_key_source(application, environ)
+    return Slots(name, ring(name, key_source(application, environ)),
+                 ring(f"{name}, next key", following) if following is not None else None, application.rotation)
 
 
 def authority(config: Config, environ: Mapping[str, str]) -> Authority | None:
@@ -58,14 +65,27 @@ def authority(config: Config, environ: Mapping[str, str]) -> Authority | None:
     return found
 
 
-def load_keys(rings: Mapping[str, Keyring]) -> None:
+def load_keys(rings: Mapping[str, Slots]) -> None:
     """Loads every keyring.  Raises KeyUnusable, which names the application."""
     now = datetime.now(UTC)
-    for name, ring in rings.items():
+    for name, slots in rings.items():
         try:
-            ring.load(now)
+            slots.load(now)
         except KeyUnusable as error:
             raise KeyUnusable(error.code, f"application {name}: {error.detail or error.problem.code}") from error
+
+
+def count_rotations(rings: Mapping[str, Slots], telemetry: Telemetry) -> None:
+    """From now on, and what the start itself has brought."""
+    def counter(name: str) -> Callable[[How], None]:
+        return lambda how: telemetry.rotations.add((name, how))
+
+    for name, slots in rings.items():
+        for how, count in slots.changes.items():
+            telemetry.rotations.add((name, how), count)
+        slots.on_change = counter(name)
+        if any(ring.last_error is not None for ring in slots.rings()):
+            telemetry.reloads.add((name, "failed"))
 
 
 def tls_context(config: Config) -> ssl.SSLContext:
@@ -138,12 +158,12 @@ def _origin(route: ResolvedRoute) -> Origin:
     return Origin(route.upstream.host, route.upstream.port, route.upstream.name.strip("[]"))
 
 
-def routes(config: Config, rings: Mapping[str, Keyring], banks: Mapping[Origin, Pool]) -> dict[str, RouteTable[Route]]:
+def routes(config: Config, rings: Mapping[str, Slots], banks: Mapping[Origin, Pool]) -> dict[str, RouteTable[Route]]:
     """By listener."""
     built = [Route(name=r.name, listener=r.listener, prefix=r.prefix, strip=r.strip, application=r.application,
                    upstream=str(_origin(r)), host=canonical_host(r.upstream.name), port=r.upstream.public_port,
                    base=r.upstream.base.encode(), access=r.access, payments=r.payments, rules=r.rules,
-                   keyring=rings[r.application], pool=banks[_origin(r)]) for r in resolve(config)]
+                   slots=rings[r.application], pool=banks[_origin(r)]) for r in resolve(config)]
     return {listener: RouteTable([route for route in built if route.listener == listener])
             for listener in config.all_listeners()}
 

@@ -25,7 +25,7 @@ from proxy.app.reloads import Reloads
 from proxy.config.address import is_loopback, where
 from proxy.config.model import Config, Listener
 from proxy.keys.authority import Authority
-from proxy.keys.keyring import Keyring
+from proxy.keys.slots import Slots
 from proxy.serve.admin import Admin, Health
 from proxy.serve.gate import Gate
 from proxy.serve.gateway import Gateway
@@ -82,12 +82,13 @@ async def _serve(make: Callable[[], Running], ready: Callable[[Running], None], 
 class Running:
     """A proxy in service.  Made on the event loop."""
 
-    def __init__(self, config: Config, rings: Mapping[str, Keyring], environ: Mapping[str, str],
+    def __init__(self, config: Config, rings: Mapping[str, Slots], environ: Mapping[str, str],
                  authority: Authority | None = None) -> None:
         """authority: for tunnels to the banks; None leaves them shut."""
         self.config = config
         self.rings = rings
         self.telemetry = Telemetry()
+        compose.count_rotations(rings, self.telemetry)
         self.listeners: list[tuple[str, str, int]] = []
         self.since = datetime.now(UTC)
         self.lines = LogLines(structured=config.structured_logs)
@@ -156,9 +157,10 @@ class Running:
             self._admin_gate[ADMIN] = gate(config, listener, address, port, None)
 
     def _announce(self) -> None:
-        for name, ring in self.rings.items():
-            for sentence in ring.current.warnings if ring.current is not None else ():
-                log.warning("application %s: %s", name, sentence)
+        for ring in self.rings.values():
+            for key in ring.rings():
+                for sentence in key.current.warnings if key.current is not None else ():
+                    log.warning("application %s: %s", key.name, sentence)
         self._announce_authority()
         places = ", ".join(f"{name} {where(address, port)}" for name, address, port in self.listeners)
         log.info("signing-proxy %s is ready: %s", __version__, places)
@@ -186,6 +188,8 @@ class Running:
         for pool in self.pools.values():
             pool.tick()
         self.passages.solos.tick()
+        for slots in self.rings.values():
+            slots.look(self.gateway.now())
 
     def _on_signal(self, received: signal.Signals) -> None:
         if received is signal.SIGHUP:

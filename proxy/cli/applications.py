@@ -44,6 +44,14 @@ def client_secret(application: Application) -> Secret:
                        allow_group_read=application.allow_group_read, environ=environ()).secret
 
 
+def next_key(application: Application, now: datetime) -> LoadedKey | None:
+    """The same of the key that follows; its certificate may begin later."""
+    from proxy.config.key_sources import next_key_source
+
+    source = next_key_source(application, environ())
+    return source.load(now) if source is not None else None
+
+
 def key(application: Application, now: datetime) -> LoadedKey | None:
     """The checked key, or None when the application has none.  Raises KeyUnusable."""
     from proxy.config.key_sources import key_source

@@ -17,6 +17,7 @@ from proxy.core.signing import EmptyBody, FormRule
 from proxy.keys.credentials import CredentialSettings
 from proxy.keys.files import FileSettings
 from proxy.keys.pkcs11 import Pkcs11Key
+from proxy.keys.rotation import NextKey, Rotation
 from proxy.wire.limits import Limits, Timeouts
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
@@ -72,6 +73,10 @@ class Application(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         str | None, Meta(description="Environment variable that holds the key's password.")] = None
     key_pkcs11: Annotated[Pkcs11Key | None, Meta(description=(
         "Private key on a PKCS#11 token (HSM, smart card), instead of `key_file`."))] = None
+    next: Annotated[NextKey | None, Meta(description=(
+        "The key that takes over when the bank has its certificate; the keys above are the current one."))] = None
+    rotation: Annotated[Rotation, Meta(description="When `next` takes over.")] = msgspec.field(
+        default_factory=Rotation)
     allow_group_read: Annotated[bool, Meta(description=(
         "Accept files that their group may read, as a Kubernetes `fsGroup` makes them."))] = False
 

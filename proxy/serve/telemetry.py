@@ -73,6 +73,8 @@ class Telemetry:
         self.tunnel_bytes = Counts(prefix + "tunnel_bytes", "Bytes that tunnels to other hosts have carried.",
                                    ("direction",))
         self.reloads = Counts(prefix + "key_reloads", "Reloads of keys and credentials.", ("application", "outcome"))
+        self.rotations = Counts(prefix + "key_rotations", "Changes of the key that signs, by what led to them.",
+                                ("application", "how"))
         self._routes: dict[str, _Route] = {}
         self._labels: dict[tuple[str, str, int, str], tuple[str, ...]] = {}
         self._heads: dict[str, dict[bytes, tuple[bytes, float]]] = {}
@@ -117,7 +119,7 @@ class Telemetry:
             yield distributions.family()
         for counts in (self.requests, self.request_bytes, self.response_bytes, self.rejected, self.uncertain,
                        self.bank_failures, self.connections, self.handshakes, self.tunnels, self.tunnel_bytes,
-                       self.reloads):
+                       self.reloads, self.rotations):
             yield counts.family()
 
     def seen(self, upstream: str, name: bytes, value: bytes) -> None:
