@@ -47,16 +47,17 @@ class Reloads:
         await self._reload_doors()
         for name, slots in self._rings.items():
             for ring in slots.rings():
-                await self._reload(name, ring)
+                await self._reload(name, ring, serves=ring is slots.signing)
 
-    async def _reload(self, application: str, ring: Keyring) -> None:
+    async def _reload(self, application: str, ring: Keyring, *, serves: bool) -> None:
         outcome = await ring.reload(_now())
         self._outcome(application)(outcome)
         if outcome.error is None:
             log.info("application %s: reloaded, revision %d", ring.name, outcome.revision)
         else:
-            log.error("application %s: reload failed, the old key stays (%s): %s", ring.name, outcome.error.code,
-                      outcome.error.sentence)
+            what = "the old key stays" if ring.current is not None else "it cannot be used"
+            log.log(logging.ERROR if serves else logging.WARNING, "application %s: reload failed, %s (%s): %s",
+                    ring.name, what, outcome.error.code, outcome.error.sentence)
 
     async def stop(self) -> None:
         for watch in self._watches:
