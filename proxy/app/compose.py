@@ -12,7 +12,7 @@ from pathlib import Path
 from proxy.config.address import split_egress
 from proxy.config.destinations import destination_policy
 from proxy.config.interception import authority_settings, intercepted_hosts
-from proxy.config.key_sources import credential_source, key_source
+from proxy.config.key_sources import credential_source, key_source, next_key_source
 from proxy.config.model import Application, Config
 from proxy.config.routes import ResolvedRoute, resolve
 from proxy.core.destinations import Destination, canonical_host
@@ -22,6 +22,8 @@ from proxy.errors import ConfigInvalid, KeyUnusable
 from proxy.keys.authority import Authority, load_or_make
 from proxy.keys.credentials import read_secret
 from proxy.keys.keyring import Keyring
+from proxy.keys.slots import How, Slots
+from proxy.keys.source import KeySource
 from proxy.keys.vault.client import Vault
 from proxy.keys.vault.settings import VaultSettings
 from proxy.keys.vault.verdicts import TRANSIENT
@@ -41,7 +43,7 @@ _LOOK_AGAIN_S = 3.0
 _CA_SUFFIXES = frozenset((".pem", ".crt", ".cer"))
 
 
-class Keyrings(dict[str, Keyring]):
+class Keyrings(dict[str, Slots]):
     """One per application.  vault: what those that keep something in Vault share; None when none does."""
 
     vault: Vault | None = None
@@ -51,7 +53,7 @@ def keyrings(config: Config, environ: Mapping[str, str]) -> Keyrings:
     """Not loaded yet."""
     routes = resolve(config)
     outside = vault(config, environ)
-    rings = Keyrings({name: _keyring(name, application, [r for r in routes if r.application == name], environ, outside)
+    rings = Keyrings({name: _slots(name, application, [r for r in routes if r.application == name], environ, outside)
                       for name, application in config.applications.items()})
     rings.vault = outside
     return rings
@@ -62,11 +64,17 @@ def vault(config: Config, environ: Mapping[str, str]) -> Vault | None:
     return Vault(config.vault or VaultSettings(), environ) if config.needs_vault else None
 
 
-def _keyring(name: str, application: Application, routes: list[ResolvedRoute], environ: Mapping[str, str],
-             vault: Vault | None) -> Keyring:
+def _slots(name: str, application: Application, routes: list[ResolvedRoute], environ: Mapping[str, str],
+           vault: Vault | None) -> Slots:
     demanded = {route.profile.key_spki_sha256 for route in routes if route.signs and not route.upstream.is_loopback}
-    return Keyring(name, credential_source(application, environ, vault), key_source(application, environ, vault),
-                   required_spki_sha256=next((spki for spki in demanded if spki), None))
+    required = next((spki for spki in demanded if spki), None)
+
+    def ring(label: str, source: KeySource | None) -> Keyring:
+        return Keyring(label, credential_source(application, environ, vault), source, required_spki_sha256=required)
+
+    following = next_key_source(application, environ)
+    return Slots(name, ring(name, key_source(application, environ, vault)),
+                 ring(f"{name}, next key", following) if following is not None else None, application.rotation)
 
 
 def authority(config: Config, environ: Mapping[str, str]) -> Authority | None:
@@ -80,17 +88,17 @@ def authority(config: Config, environ: Mapping[str, str]) -> Authority | None:
     return found
 
 
-def load_keys(rings: Mapping[str, Keyring], *, wait_s: float = 0.0, sleep: Callable[[float], object] = time.sleep,
+def load_keys(rings: Mapping[str, Slots], *, wait_s: float = 0.0, sleep: Callable[[float], object] = time.sleep,
               clock: Callable[[], float] = time.monotonic) -> None:
     """Loads every keyring.  wait_s: how long a Vault that cannot serve yet is waited for, all keyrings together.
 
     Raises KeyUnusable, which names the application.
     """
     end = clock() + wait_s
-    for name, ring in rings.items():
+    for name, slots in rings.items():
         while True:
             try:
-                ring.load(datetime.now(UTC))
+                slots.load(datetime.now(UTC))
                 break
             except KeyUnusable as error:
                 left = end - clock()
@@ -99,6 +107,19 @@ def load_keys(rings: Mapping[str, Keyring], *, wait_s: float = 0.0, sleep: Calla
                                       f"application {name}: {error.detail or error.problem.code}") from error
                 log.warning("application %s: waiting for Vault, %.0f seconds more at most: %s", name, left, error)
             sleep(min(_LOOK_AGAIN_S, left))
+
+
+def count_rotations(rings: Mapping[str, Slots], telemetry: Telemetry) -> None:
+    """From now on, and what the start itself has brought."""
+    def counter(name: str) -> Callable[[How], None]:
+        return lambda how: telemetry.rotations.add((name, how))
+
+    for name, slots in rings.items():
+        for how, count in slots.changes.items():
+            telemetry.rotations.add((name, how), count)
+        slots.on_change = counter(name)
+        if any(ring.last_error is not None for ring in slots.rings()):
+            telemetry.reloads.add((name, "failed"))
 
 
 def tls_context(config: Config) -> ssl.SSLContext:
@@ -171,12 +192,12 @@ def _origin(route: ResolvedRoute) -> Origin:
     return Origin(route.upstream.host, route.upstream.port, route.upstream.name.strip("[]"))
 
 
-def routes(config: Config, rings: Mapping[str, Keyring], banks: Mapping[Origin, Pool]) -> dict[str, RouteTable[Route]]:
+def routes(config: Config, rings: Mapping[str, Slots], banks: Mapping[Origin, Pool]) -> dict[str, RouteTable[Route]]:
     """By listener."""
     built = [Route(name=r.name, listener=r.listener, prefix=r.prefix, strip=r.strip, application=r.application,
                    upstream=str(_origin(r)), host=canonical_host(r.upstream.name), port=r.upstream.public_port,
                    base=r.upstream.base.encode(), access=r.access, payments=r.payments, rules=r.rules,
-                   keyring=rings[r.application], pool=banks[_origin(r)]) for r in resolve(config)]
+                   slots=rings[r.application], pool=banks[_origin(r)]) for r in resolve(config)]
     return {listener: RouteTable([route for route in built if route.listener == listener])
             for listener in config.all_listeners()}
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from proxy.keys.authority import Authority
-from proxy.keys.keyring import Keyring
+from proxy.keys.slots import Slots
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ STEPS = (0, 7, 14, 30)
 class Expiry:
     """What has been said, by name: the end that was meant, and the step."""
 
-    def __init__(self, rings: Mapping[str, Keyring], authority: Authority | None) -> None:
+    def __init__(self, rings: Mapping[str, Slots], authority: Authority | None) -> None:
         self._rings = rings
         self._authority = authority
         self._said: dict[str, tuple[datetime, int]] = {}

@@ -87,6 +87,7 @@ class Running:
         self.config = config
         self.rings = rings
         self.telemetry = Telemetry()
+        compose.count_rotations(rings, self.telemetry)
         self.listeners: list[tuple[str, str, int]] = []
         self.since = datetime.now(UTC)
         self.lines = LogLines(structured=config.structured_logs)
@@ -160,9 +161,10 @@ class Running:
             self._admin_gate[ADMIN] = gate(config, listener, address, port, None)
 
     def _announce(self) -> None:
-        for name, ring in self.rings.items():
-            for sentence in ring.current.warnings if ring.current is not None else ():
-                log.warning("application %s: %s", name, sentence)
+        for ring in self.rings.values():
+            for key in ring.rings():
+                for sentence in key.current.warnings if key.current is not None else ():
+                    log.warning("application %s: %s", key.name, sentence)
         self._announce_authority()
         places = ", ".join(f"{name} {where(address, port)}" for name, address, port in self.listeners)
         log.info("signing-proxy %s is ready: %s", __version__, places)
@@ -190,6 +192,8 @@ class Running:
         for pool in self.pools.values():
             pool.tick()
         self.passages.solos.tick()
+        for slots in self.rings.values():
+            slots.look(self.gateway.now())
 
     def _on_signal(self, received: signal.Signals) -> None:
         if received is signal.SIGHUP:

@@ -14,6 +14,7 @@ from typing import Any
 from proxy.app.listeners import Doors
 from proxy.errors import KeyUnusable
 from proxy.keys.keyring import Keyring, ReloadOutcome
+from proxy.keys.slots import Slots
 from proxy.keys.watch import Watch
 from proxy.serve.telemetry import Telemetry
 
@@ -23,13 +24,13 @@ log = logging.getLogger(__name__)
 class Reloads:
     """died: called with what killed the watch over a keyring."""
 
-    def __init__(self, rings: Mapping[str, Keyring], doors: Doors, telemetry: Telemetry,
+    def __init__(self, rings: Mapping[str, Slots], doors: Doors, telemetry: Telemetry,
                  died: Callable[[BaseException], None]) -> None:
         self._rings = rings
         self._doors = doors
         self._telemetry = telemetry
         self._watches = [Watch(ring, clock=_now, on_failure=died, on_outcome=self._outcome(name))
-                         for name, ring in rings.items()]
+                         for name, slots in rings.items() for ring in slots.rings()]
 
     def begin(self, interval: float, spawn: Callable[[Coroutine[Any, Any, None]], None]) -> None:
         """Looks at everything every `interval` seconds.  spawn: starts a task and owns it."""
@@ -44,14 +45,19 @@ class Reloads:
         for tokens in self._doors.tokens.values():
             await tokens.reload()
         await self._reload_doors()
-        for name, ring in self._rings.items():
-            outcome = await ring.reload(_now())
-            self._outcome(name)(outcome)
-            if outcome.error is None:
-                log.info("application %s: reloaded, revision %d", name, outcome.revision)
-            else:
-                log.error("application %s: reload failed, the old key stays (%s): %s", name, outcome.error.code,
-                          outcome.error.sentence)
+        for name, slots in self._rings.items():
+            for ring in slots.rings():
+                await self._reload(name, ring, serves=ring is slots.signing)
+
+    async def _reload(self, application: str, ring: Keyring, *, serves: bool) -> None:
+        outcome = await ring.reload(_now())
+        self._outcome(application)(outcome)
+        if outcome.error is None:
+            log.info("application %s: reloaded, revision %d", ring.name, outcome.revision)
+        else:
+            what = "the old key stays" if ring.current is not None else "it cannot be used"
+            log.log(logging.ERROR if serves else logging.WARNING, "application %s: reload failed, %s (%s): %s",
+                    ring.name, what, outcome.error.code, outcome.error.sentence)
 
     async def stop(self) -> None:
         for watch in self._watches:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from proxy import __version__
 from proxy.keys.authority import Authority
-from proxy.keys.keyring import Keyring
+from proxy.keys.keyring import Identity, Keyring, LoadError
+from proxy.keys.slots import Slots
 from proxy.keys.source import CertificateFacts
 from proxy.keys.vault.client import Vault
 from proxy.serve.gateway import Gateway
@@ -18,33 +19,65 @@ from proxy.wire.pool import Pool
 from proxy.wire.server import Server
 
 
-def key_check(ring: Keyring) -> str:
+def key_check(slots: Slots) -> str:
     """Why the application cannot sign, or ""."""
-    identity = ring.current
+    identity = slots.current
     if identity is None:
         return "no key is loaded"
     facts = identity.key.certificate if identity.key is not None else None
-    if facts is not None and datetime.now(UTC) >= facts.not_after:
+    if facts is not None and datetime.now(UTC) >= facts.not_after and not slots.spare_usable():
         return "the certificate has expired"
     return ""
 
 
-def application_report(ring: Keyring) -> Mapping[str, object]:
-    identity = ring.current
-    report: dict[str, object] = {"source": ring.describe(), "ready": not key_check(ring),
+def application_report(slots: Slots) -> Mapping[str, object]:
+    ring, identity = slots.signing, slots.current
+    report: dict[str, object] = {"source": ring.describe(), "ready": not key_check(slots),
                                  "reloads": {"ok": ring.reloads_ok, "failed": ring.reloads_failed}}
     if identity is not None:
-        report |= {"client_id": identity.client_id.decode(), "revision": identity.revision,
-                   "loaded_at": identity.loaded_at.isoformat(timespec="seconds"), "warnings": list(identity.warnings)}
-        if identity.key is not None:
-            report["key"] = {"bits": identity.key.signer.bits, "spki_sha256": identity.key.signer.spki_sha256}
-            if identity.key.certificate is not None:
-                report["certificate"] = certificate_report(identity.key.certificate)
-    if ring.last_error is not None:
-        error = ring.last_error
-        report["last_error"] = {"code": error.code, "sentence": error.sentence,
-                                "at": error.at.isoformat(timespec="seconds")}
+        report |= {"client_id": identity.client_id.decode(), **_identity_report(identity)}
+    report |= _error_report(ring.last_error)
+    if slots.spare is not None:
+        report |= {"slot": slots.slot(ring), "other": _spare_report(slots, slots.spare), "rotations": slots.changes}
+    if slots.last_change is not None:
+        change = slots.last_change
+        report["last_rotation"] = {"at": change.at.isoformat(timespec="seconds"), "how": change.how,
+                                   "to_slot": change.slot}
     return report
+
+
+def _spare_report(slots: Slots, ring: Keyring) -> Mapping[str, object]:
+    """The key that does not sign: the next one, or after a change the former one."""
+    identity = ring.current
+    return {"slot": slots.slot(ring), "source": ring.describe(), "usable": slots.spare_usable(),
+            "reloads": {"ok": ring.reloads_ok, "failed": ring.reloads_failed},
+            **(_identity_report(identity) if identity is not None else {}), **_error_report(ring.last_error)}
+
+
+def _identity_report(identity: Identity) -> dict[str, object]:
+    report: dict[str, object] = {"revision": identity.revision, "warnings": list(identity.warnings),
+                                 "loaded_at": identity.loaded_at.isoformat(timespec="seconds")}
+    if identity.key is not None:
+        report["key"] = {"bits": identity.key.signer.bits, "spki_sha256": identity.key.signer.spki_sha256}
+        if identity.key.certificate is not None:
+            report["certificate"] = certificate_report(identity.key.certificate)
+    return report
+
+
+def _error_report(error: LoadError | None) -> dict[str, object]:
+    if error is None:
+        return {}
+    return {"last_error": {"code": error.code, "sentence": error.sentence,
+                           "at": error.at.isoformat(timespec="seconds")}}
+
+
+def _ends(rings: Mapping[str, Slots]) -> Iterator[tuple[tuple[str, ...], float]]:
+    """When certificates expire, by application and what their key does: current signs, next is the other one."""
+    for name, slots in rings.items():
+        for role, ring in (("current", slots.signing), ("next", slots.spare)):
+            identity = ring.current if ring is not None else None
+            if identity is not None and identity.key is not None and identity.key.certificate is not None:
+                yield (name, role), identity.key.certificate.not_after.timestamp()
 
 
 def certificate_report(facts: CertificateFacts) -> Mapping[str, object]:
@@ -64,7 +97,7 @@ def authority_report(authority: Authority | None) -> Mapping[str, object] | None
 
 
 def status_report(*, state: str, since: datetime, listeners: Iterable[tuple[str, str, int]],
-                  rings: Mapping[str, Keyring], gateway: Gateway, server: Server, pools: Mapping[Origin, Pool],
+                  rings: Mapping[str, Slots], gateway: Gateway, server: Server, pools: Mapping[Origin, Pool],
                   passages: Passages, authority: Authority | None) -> Mapping[str, object]:
     """The document behind /status."""
     return {
@@ -87,7 +120,7 @@ def vault_readings(vault: Vault) -> list[Reading]:
     ]
 
 
-def readings(*, rings: Mapping[str, Keyring], gateway: Gateway, server: Server, pools: Mapping[Origin, Pool],
+def readings(*, rings: Mapping[str, Slots], gateway: Gateway, server: Server, pools: Mapping[Origin, Pool],
              passages: Passages, authority: Authority | None, log_dropped: Callable[[], int]) -> list[Reading]:
     """Gauges that are read when somebody scrapes."""
     return [
@@ -100,9 +133,7 @@ def readings(*, rings: Mapping[str, Keyring], gateway: Gateway, server: Server, 
          lambda: [((), server.take_lag())]),
         ("log_lines_dropped", "Log lines that could not be written.", (), lambda: [((), log_dropped())]),
         ("certificate_expiry_timestamp_seconds", "When the signing certificate expires.", ("application", "slot"),
-         lambda: [((name, "current"), ring.current.key.certificate.not_after.timestamp())
-                  for name, ring in rings.items()
-                  if ring.current and ring.current.key and ring.current.key.certificate]),
+         lambda: _ends(rings)),
         ("authority_expiry_timestamp_seconds", "When the certificate authority for tunnels expires.", (),
          lambda: [((), authority.not_after.timestamp())] if authority is not None else []),
         ("upstream_open_connections", "Connections to a bank, idle or busy.", ("upstream", "state"),

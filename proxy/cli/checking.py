@@ -41,6 +41,8 @@ def check_everything(config: Config, now: datetime) -> list[Row]:
     vault = applications.vault(config)
     rows = [*_files(config), *_listeners(config)]
     rows += [_application(name, application, now, keys, vault) for name, application in config.applications.items()]
+    for name, application in config.applications.items():
+        rows += _next_key(name, application, now)
     rows += [_route(route, config.applications[route.application], now, keys, vault) for route in resolve(config)]
     return rows + list(_authority(config))
 
@@ -111,6 +113,17 @@ def _application(name: str, application: Application, now: datetime, keys: Keys,
     if loaded is None:
         return Row("application", name, True, "no key; its routes skip signing")
     return Row("application", name, True, _describe(loaded), warnings=loaded.warnings, facts=_facts(loaded))
+
+
+def _next_key(name: str, application: Application, now: datetime) -> Iterator[Row]:
+    label = f"{name}, next key"
+    try:
+        loaded = applications.next_key(application, now)
+    except KeyUnusable as error:
+        yield Row.problem("application", label, error)
+        return
+    if loaded is not None:
+        yield Row("application", label, True, _describe(loaded), warnings=loaded.warnings, facts=_facts(loaded))
 
 
 def _describe(loaded: LoadedKey) -> str:

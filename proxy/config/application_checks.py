@@ -11,6 +11,7 @@ from msgspec import Struct
 from proxy.config.model import Application
 from proxy.config.problems import Problems, choices, shown
 from proxy.keys.pkcs11 import Pkcs11Key
+from proxy.keys.rotation import NextKey
 
 _SOURCES = ("key_file", "key_pkcs11", "key_vault", "key_transit")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -28,10 +29,34 @@ def check_application(path: str, application: Application, signing: Sequence[str
     at_most_one(path, application, _SOURCES, problems)
     if application.key_pkcs11 is not None:
         _check_pkcs11(path, application, application.key_pkcs11, problems)
+    if application.next is not None:
+        _check_next(path, application, application.next, problems)
+    _check_rotation(f"{path}.rotation", application, problems)
     if signing and all(getattr(application, source) is None for source in _SOURCES):
         problems.add(f"{path}.key_file", f"The key is missing, and a route to {shown(signing[0])} signs with it. Name "
                                          "the file that holds the QSealC's private key.",
                      "routes", *(f"{path}.{source}" for source in _SOURCES[1:]))
+
+
+def _check_next(above: str, application: Application, following: NextKey, problems: Problems) -> None:
+    path = f"{above}.next"
+    at_most_one(path, following, ("key_password_file", "key_password_env"), problems)
+    check_variables(path, following, problems)
+    if following.key_file == application.key_file:
+        problems.add(f"{path}.key_file", "This is the current key's file. Name the file of the new key.")
+    if all(getattr(application, source) is None for source in _SOURCES):
+        problems.add(path, "There is no current key that this one could follow. Give key_file as well.")
+
+
+def _check_rotation(path: str, application: Application, problems: Problems) -> None:
+    rotation = application.rotation
+    try:
+        moment = rotation.moment()
+    except ValueError:
+        problems.add(f"{path}.at", "This is not a time with an offset. Write one such as 2027-03-01T06:00:00+02:00.")
+        return
+    if moment is not None and application.next is None:
+        problems.add(f"{path}.at", "There is no next key for that moment. Give next, or remove this.")
 
 
 def _check_pkcs11(above: str, application: Application, settings: Pkcs11Key, problems: Problems) -> None:

@@ -14,6 +14,14 @@ from proxy.keys.vault.kv import KvFields, VaultKeySource
 from proxy.keys.vault.transit import TransitSource
 
 
+def next_key_source(application: Application, environ: Mapping[str, str]) -> KeySource | None:
+    """None: there is no second key.  Its certificate may begin later."""
+    if application.next is None:
+        return None
+    files = application.next.files(allow_group_read=application.allow_group_read)
+    return FileSource(files, environ, early=True)
+
+
 def key_source(application: Application, environ: Mapping[str, str],
                vault: Vault | None = None) -> KeySource | None:
     """None: there is no key.  environ: where *_env settings are looked up at each load.  vault: None where nothing is

@@ -17,6 +17,7 @@ from proxy.core.signing import EmptyBody, FormRule
 from proxy.keys.credentials import CredentialSettings
 from proxy.keys.files import FileSettings
 from proxy.keys.pkcs11 import Pkcs11Key
+from proxy.keys.rotation import NextKey, Rotation
 from proxy.keys.vault.settings import TransitKey, VaultField, VaultKey, VaultSettings
 from proxy.wire.limits import Limits, Timeouts
 
@@ -80,6 +81,10 @@ class Application(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         VaultKey | None, Meta(description="Private key in Vault's KV engine instead of a file.")] = None
     key_transit: Annotated[TransitKey | None, Meta(description=(
         "Key that never leaves Vault's Transit engine, which makes the signatures."))] = None
+    next: Annotated[NextKey | None, Meta(description=(
+        "The key that takes over when the bank has its certificate; the keys above are the current one."))] = None
+    rotation: Annotated[Rotation, Meta(description="When `next` takes over.")] = msgspec.field(
+        default_factory=Rotation)
     allow_group_read: Annotated[bool, Meta(description=(
         "Accept files that their group may read, as a Kubernetes `fsGroup` makes them."))] = False
 

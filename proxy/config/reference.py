@@ -18,12 +18,13 @@ from proxy.config.load import flag
 from proxy.config.model import Application, Config, Destination, EgressProxy, Listener, ListenerTls, Route
 from proxy.config.reading import is_struct, plain
 from proxy.keys.pkcs11 import Pkcs11Key
+from proxy.keys.rotation import NextKey, Rotation
 from proxy.keys.vault.settings import TransitKey, VaultAppRole, VaultField, VaultKey, VaultKubernetes, VaultSettings
 from proxy.wire.limits import Limits, Timeouts
 
 STRUCTS: tuple[type[Struct], ...] = (
-    Config, Application, Pkcs11Key, Route, Listener, ListenerTls, Destination, EgressProxy, Limits, Timeouts,
-    VaultSettings, VaultAppRole, VaultKubernetes, VaultKey, VaultField, TransitKey)
+    Config, Application, Pkcs11Key, NextKey, Rotation, Route, Listener, ListenerTls, Destination, EgressProxy, Limits,
+    Timeouts, VaultSettings, VaultAppRole, VaultKubernetes, VaultKey, VaultField, TransitKey)
 FLAGS = frozenset((
     "address", "port", "admin_address", "admin_port", "unsafe_listen", "ca_directory", "timed_reload",
     "min_sigterm_delay", "max_sigterm_delay", "exit_zero_on_sigterm", "quiet", "debug_logs", "structured_logs"))

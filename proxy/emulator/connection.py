@@ -122,7 +122,7 @@ class Connection:
         received = self._received(head.raw, head)
         received.body, received.framed = body.content, body.framed
         received.fault = fault.kind if fault else ""
-        verdict = self._desk.verifier.judge(head, body.content)
+        verdict = self._desk.verifier.judge(head, body.content, self.number)
         token = self._desk.bank.token_problem(head) if verdict.accepted else ""
         if token:
             verdict = Verdict(token, "this is the application's token", verdict.signing_string, signature_checked=True)

@@ -27,7 +27,7 @@ POST   /faults        misbehave: {"kind": "close_after", "method": "POST", "path
 GET    /faults        the faults that are armed
 DELETE /faults        disarm them
 POST   /release       let stalled requests go on
-POST   /certificate   the portal's upload: a PEM certificate or its base64 body   ?client_id=
+POST   /certificate   the portal's upload: a PEM certificate or its base64 body   ?client_id= ?half=1
 
 Faults ("after" is a number of bytes, "seconds" a time, "ending" close, abort or reset):
 """
@@ -107,7 +107,8 @@ class Control:
 
     async def _certificate(self, request: web.Request) -> web.Response:
         try:
-            self._emulator.register(await request.read(), client_id=request.query.get("client_id"))
+            self._emulator.register(await request.read(), client_id=request.query.get("client_id"),
+                                    half=request.query.get("half") == "1")
         except RegistrationRefused as error:
             return web.json_response({"error": str(error)}, status=400)
         return web.Response(status=204)

@@ -69,11 +69,17 @@ class Registered:
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """One row of the portal's "My apps" page."""
+    """One row of the portal's "My apps" page.  former: what the bank's machines with odd numbers still know, while an
+    upload has reached the others alone."""
 
     client_id: str
     client_secret: str = field(repr=False)
     registered: Registered | None = None
+    former: Registered | None = None
+
+    def known_to(self, node: int) -> Registered | None:
+        """node: number of the machine that serves the connection."""
+        return self.former if self.former is not None and node % 2 else self.registered
 
 
 def read_registered(data: bytes | str) -> Registered:

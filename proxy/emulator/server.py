@@ -60,17 +60,20 @@ class Emulator:
         await self.stop()
 
     def register(
-        self, certificate: bytes | str | None, *, client_id: str | None = None, client_secret: str | None = None
+        self, certificate: bytes | str | None, *, client_id: str | None = None, client_secret: str | None = None,
+        half: bool = False,
     ) -> None:
         """The portal's upload: from the next request on, only this key's seals count.  None takes the key away.
 
+        half: only every other connection's machine has learnt of it, the others know the key from before.
         With another client_id this adds an application or changes that one.
         """
         identity = client_id or self.options.client_id
         known = self.applications.get(identity)
         secret = client_secret or (known.client_secret if known else self.options.client_secret)
         registered = None if certificate is None else read_registered(certificate)
-        self.applications[identity] = Application(identity, secret, registered)
+        self.applications[identity] = Application(
+            identity, secret, registered, known.registered if half and known is not None else None)
 
     async def start(self) -> None:
         """Listens; after stop() it may be started again, on the same port."""

@@ -9,6 +9,8 @@
     certificate.py  what a QSealC says about its holder; der.py reads the part the library does not
     credentials.py  client id and client secret
     keyring.py      one application's identity; a reload replaces it as a whole or not at all
+    slots.py        an application's key in service and the next one, and when they change places, by the settings
+                    of rotation.py
     authority.py    the certificate authority of interception: issuing.py makes its certificates, constraints.py limits
                     them to the bank hosts, ca_chain.py judges them, ca_directory.py keeps them, serving.py hands a leaf
                     to the TLS library

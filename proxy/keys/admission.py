@@ -25,8 +25,10 @@ EXPIRES_SOON = timedelta(days=30)
 _TEST_MESSAGE = b"proxy test signature: not a request"
 
 
-def admit(signer: Signer, public_key: RSAPublicKey, certificate: bytes | None, now: datetime) -> LoadedKey:
+def admit(signer: Signer, public_key: RSAPublicKey, certificate: bytes | None, now: datetime, *,
+          early: bool = False) -> LoadedKey:
     """The checked key.  certificate: DER, or None (then there are warnings instead of checks).  now: aware.
+    early: its first day may still come; who uses the key must look.
 
     Makes and verifies one signature.  Raises KeyUnusable: key_too_small, key_type, key_pair_mismatch,
     certificate_format, certificate_expired, certificate_not_yet_valid, signing_failed.
@@ -37,7 +39,7 @@ def admit(signer: Signer, public_key: RSAPublicKey, certificate: bytes | None, n
     if certificate is not None:
         _check_pair(certificate, public_key)
         facts = read_facts(certificate)
-        _check_dates(facts, now)
+        _check_dates(facts, now, early=early)
     _check_signature(signer, public_key)
     return LoadedKey(signer, facts, warnings_about(facts, now), public_key)
 
@@ -46,7 +48,7 @@ def warnings_about(facts: CertificateFacts | None, now: datetime) -> tuple[str, 
     """One sentence for everything that the bank may well refuse, but that is no reason not to start."""
     if facts is None:
         return ("No certificate is given, so the pair, the dates and the roles are not checked.",)
-    found = [_about_type(facts), _about_roles(facts), _about_expiry(facts, now)]
+    found = [_about_type(facts), _about_roles(facts), _about_begin(facts, now), _about_expiry(facts, now)]
     return tuple(sentence for sentence in found if sentence)
 
 
@@ -61,11 +63,11 @@ def _check_pair(certificate: bytes, public_key: RSAPublicKey) -> None:
         raise KeyUnusable("key_pair_mismatch", "their public keys differ")
 
 
-def _check_dates(facts: CertificateFacts, now: datetime) -> None:
+def _check_dates(facts: CertificateFacts, now: datetime, *, early: bool) -> None:
     # RFC 5280 section 4.1.2.5: both ends belong to the period.
     if now > facts.not_after:
         raise KeyUnusable("certificate_expired", f"it was valid until {facts.not_after:%Y-%m-%d %H:%M} UTC")
-    if now < facts.not_before:
+    if now < facts.not_before and not early:
         raise KeyUnusable("certificate_not_yet_valid", f"it is valid from {facts.not_before:%Y-%m-%d %H:%M} UTC")
 
 
@@ -93,6 +95,12 @@ def _about_roles(facts: CertificateFacts) -> str:
     if not missing or not (roles or facts.qc_type):
         return ""
     return f"The certificate lacks the role {' and '.join(missing)}, which the bank's portal asks for."
+
+
+def _about_begin(facts: CertificateFacts, now: datetime) -> str:
+    if now >= facts.not_before:
+        return ""
+    return f"The certificate is valid from {facts.not_before:%Y-%m-%d %H:%M} UTC, and its key signs nothing before."
 
 
 def _about_expiry(facts: CertificateFacts, now: datetime) -> str:

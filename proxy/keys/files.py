@@ -38,10 +38,12 @@ class FileSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
 
 class FileSource(KeySource):
-    """One key in files.  environ: where key_password_env is looked up at each load."""
+    """One key in files.  environ: where key_password_env is looked up at each load.  early: its certificate need not be
+    valid yet."""
 
-    def __init__(self, settings: FileSettings, environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(self, settings: FileSettings, environ: Mapping[str, str] = os.environ, *, early: bool = False) -> None:
         self._settings = settings
+        self._early = early
         self._environ = environ
 
     def describe(self) -> str:
@@ -59,7 +61,7 @@ class FileSource(KeySource):
         material = read_material(data, lock)
         require_key(material, lock)
         key, certificate = choose_pair(material.keys, self._certificates(material, lock), now)
-        loaded = admit(RsaSigner(key), key.public_key(), certificate, now)
+        loaded = admit(RsaSigner(key), key.public_key(), certificate, now, early=self._early)
         if lock.password is None or material.encrypted:
             return loaded
         idle = "A key password is configured, yet the key file is not encrypted."

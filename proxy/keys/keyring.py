@@ -56,7 +56,8 @@ class ReloadOutcome:
 
 
 class Keyring:
-    """current: plain attribute for the data path; None until the first load succeeds.
+    """current: plain attribute for the data path; None until the first load succeeds.  proven: spki_sha256 of the key
+    that the bank was last seen to accept, "" before that.
 
     `load` and `content_changed` block; `reload` may be called on the event loop, at any time, by anybody.
     """
@@ -73,6 +74,7 @@ class Keyring:
         self.name = name
         self.current: Identity | None = None
         self.last_error: LoadError | None = None
+        self.proven = ""
         self.reloads_ok = 0
         self.reloads_failed = 0
         self._credentials = credentials

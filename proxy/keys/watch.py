@@ -77,7 +77,8 @@ class Watch:
             log.info("keyring %s: reloaded, revision %d", name, outcome.revision)
         elif self._told != (error.code, error.sentence):
             self._told = (error.code, error.sentence)
-            log.warning("keyring %s: reload failed, the old key stays (%s): %s", name, error.code, error.sentence)
+            what = "the old key stays" if self._keyring.current is not None else "it cannot be used"
+            log.warning("keyring %s: reload failed, %s (%s): %s", name, what, error.code, error.sentence)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if task.cancelled():

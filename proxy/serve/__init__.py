@@ -3,7 +3,8 @@
     gate        which callers may speak to a listener at all
     gateway     a caller's request -> route, policy, a Call; the application of the proxy's listeners
     route       a configured route with its keys and connections
-    call        one request from admission to its record
+    call        one request from admission to its record; desk is what all of them share
+    resigning   whether a refused request is signed again, and which answer its caller gets
     sealing     keys off the event loop where they are slow
     problems    our own error answers
     rulings     what a bank's refusal says

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from time import perf_counter
-from typing import Protocol
 
 from proxy.core.exchange import Exchange, Outcome, Timings, path_in_full, path_template
 from proxy.core.headers import answer_fields
@@ -11,38 +10,22 @@ from proxy.core.message import CHUNKED, UNTIL_CLOSE, Request, Response
 from proxy.core.signing import Draft, Plan
 from proxy.core.target import path_of
 from proxy.errors import ProxyError, Refused, Sent, UpstreamFailed
-from proxy.serve.clock import Clock
+from proxy.serve.desk import Desk
 from proxy.serve.inside import client_name, form_of
 from proxy.serve.problems import problem
+from proxy.serve.resigning import NOTE, Held, Resigning
 from proxy.serve.route import Route
 from proxy.serve.rulings import LIMIT, Ruling, read_ruling
-from proxy.serve.sealing import Sealing, signing_failure
+from proxy.serve.sealing import signing_failure
 from proxy.serve.telemetry import method_label
 from proxy.wire.connection import Connection
-from proxy.wire.limits import Timeouts
 from proxy.wire.pool import Ticket
-
-
-class Desk(Protocol):
-    """What every call shares."""
-
-    clock: Clock
-    sealing: Sealing
-    timeouts: Timeouts
-    full_paths: bool
-
-    def now(self) -> float:
-        """Loop time."""
-
-    def request_id(self, request: Request) -> str: ...
-    def observe(self, route: Route, response: Response) -> None: ...
-    def record(self, exchange: Exchange, ruling: Ruling | None) -> None: ...
 
 
 class Call:
     """Implements wire.pool.Call.  connection is None once the caller has gone."""
 
-    __slots__ = ("_attempts", "_desk", "_draft", "_key", "_over", "_received", "_refusal", "_response",
+    __slots__ = ("_attempts", "_desk", "_draft", "_over", "_received", "_refusal", "_resigning", "_response",
                  "_sealed_at", "_signing", "_size", "_started", "_ticket", "_upstream", "client_name", "connection",
                  "form", "peer", "request", "request_id", "route")
 
@@ -59,7 +42,7 @@ class Call:
         self._ticket: Ticket | None = None
         self._response: Response | None = None
         self._refusal: bytearray | None = None
-        self._key = ""
+        self._resigning = Resigning(route.slots, request.method)
         self._over = False
         self._attempts = self._received = self._size = 0
         self._started = self._sealed_at = self._signing = self._upstream = 0.0
@@ -77,10 +60,10 @@ class Call:
     # --- wire.pool.Call
 
     def seal(self, ticket: Ticket) -> bytes | None:
-        draft, route = self._draft, self.route
+        draft = self._draft
         assert draft is not None
         self._ticket = ticket
-        identity = route.keyring.current        # captured once per attempt: a reload cannot split a request
+        identity = self._resigning.ring().current       # captured once per attempt: a reload cannot split a request
         if identity is None or (identity.key is None and not draft.rules.skip):
             raise ProxyError("key_unavailable")
         self._attempts += 1
@@ -89,7 +72,7 @@ class Call:
             self._sealed_at = perf_counter()
             return plan.complete(b"")
         signer = identity.key.signer
-        self._key = signer.spki_sha256
+        self._resigning.key = signer.spki_sha256 if not draft.rules.skip else ""
         began = perf_counter()
         if signer.inline:
             try:
@@ -115,10 +98,12 @@ class Call:
         self._response = response
         self._upstream = perf_counter() - self._sealed_at
         self._desk.observe(self.route, response)
-        connection = self.connection
-        if connection is None:
+        if self.connection is None:
             self._abandon()
-            return
+        elif self.route.slots.spare is None or not self._resigning.hold(response, self._desk.now()):
+            self._start(self.connection, response)
+
+    def _start(self, connection: Connection, response: Response) -> None:
         bodiless = response.status in (204, 304) or self.request.method == b"HEAD"
         if response.status >= 400 and not bodiless and response.first(b"content-encoding") is None:
             self._refusal = bytearray()
@@ -127,23 +112,59 @@ class Call:
                                                       keep_length=response.status != 204), unframed=unframed)
 
     def body(self, data: bytes) -> None:
+        if self._resigning.held is None:
+            self._pass_on(data)
+        elif (held := self._resigning.keep(data)) is not None:
+            self._let_go(held)
+
+    def _pass_on(self, data: bytes) -> None:
         self._received += len(data)
         if self._refusal is not None and len(self._refusal) < LIMIT:
             self._refusal += data[:LIMIT]
         if self.connection is not None:
             self.connection.body(data)
 
-    def flush(self) -> None:
+    def _let_go(self, held: Held) -> None:
+        """The caller gets this answer after all."""
+        self._response = held.response
         if self.connection is not None:
+            self._start(self.connection, held.response)
+            self._pass_on(bytes(held.body))
+
+    def flush(self) -> None:
+        if self.connection is not None and self._resigning.held is None:
             self.connection.flush()
 
     def end(self) -> None:
+        if self._resigning.held is not None:
+            answer = self._resigning.whole(self._desk.now())
+            if answer is None:
+                self._sign_again()
+                return
+            self._let_go(answer)
+        self._finish()
+
+    def _sign_again(self) -> None:
+        """The bank did not authenticate the request, so it did not act on it: the other key, on the same connection."""
+        ticket, draft = self._ticket, self._draft
+        assert ticket is not None
+        assert draft is not None
+        self._response = None
+        draft.notes = (*draft.notes, NOTE)
+        self._ticket = ticket.follow()
+
+    def _finish(self) -> None:
         connection = self._detach()
         if connection is not None:
             connection.finish()
         self._record("answered", sent="yes")
 
     def failed(self, failure: ProxyError, sent: Sent) -> None:
+        first = self._resigning.first
+        if first is not None and sent == "no" and self.connection is not None:
+            self._let_go(first)             # what was not sent again was refused, and that is the truth about it
+            self._finish()
+            return
         connection = self._detach()
         outcome: Outcome = "failed" if isinstance(failure, UpstreamFailed) else "refused"
         if connection is None:
@@ -171,7 +192,7 @@ class Call:
         self.connection = None
         ticket = self._ticket
         if ticket is None or ticket.cancel():
-            self._record("client_gone", sent="no")
+            self._record("client_gone", sent="no" if self._resigning.first is None else "yes")
         elif self._response is not None:
             self._abandon()
         elif self._draft is not None:
@@ -219,7 +240,7 @@ class Call:
             code=error.code if error is not None else ruling.code if ruling is not None else "",
             detail=error.detail if error is not None else "", sent=sent,  # type: ignore[arg-type]
             attempts=self._attempts, request_bytes=self._size, response_bytes=self._received,
-            key=self._key[:16], notes=self._draft.notes if self._draft is not None else (),
+            key=self._resigning.key[:16], notes=self._draft.notes if self._draft is not None else (),
             traceparent=_text(self.request.first(b"traceparent")), bank_id=self._bank_id(),
             bank_message_id=ruling.message_id if ruling is not None else "",
             timings=Timings(queue=max(0.0, self._sealed_at - self._signing - self._started) if self._attempts else 0.0,

@@ -46,7 +46,7 @@ _ABOUT_DESTINATIONS = frozenset(("destination_denied", "address_denied", "self_c
 
 
 class Gateway:
-    """Implements wire.application.Application and call.Desk.  full_paths: log paths as they are."""
+    """Implements wire.application.Application and desk.Desk.  full_paths: log paths as they are."""
 
     def __init__(self, entrances: Mapping[str, Entrance], interception: Interception, passages: Passages, *,
                  limits: Limits, timeouts: Timeouts, telemetry: Telemetry, log: LogLines | None,
@@ -94,7 +94,7 @@ class Gateway:
 
     @staticmethod
     def _require_role(route: Route, path: bytes) -> None:
-        identity = route.keyring.current
+        identity = route.slots.current
         facts = identity.key.certificate if identity is not None and identity.key is not None else None
         if facts is not None:
             require_role(path, route.payments, facts.roles)

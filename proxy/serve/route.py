@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from proxy.core.routing import Access
 from proxy.core.signing import SigningRules
-from proxy.keys.keyring import Keyring
+from proxy.keys.slots import Slots
 from proxy.wire.pool import Pool
 
 
@@ -30,5 +30,5 @@ class Route:
     access: Access
     payments: frozenset[bytes]
     rules: SigningRules
-    keyring: Keyring
+    slots: Slots
     pool: Pool

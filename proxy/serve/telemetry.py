@@ -76,6 +76,8 @@ class Telemetry:
         self.vault_requests = Counts(prefix + "vault_requests", "Requests to Vault by operation and outcome.",
                                      ("operation", "outcome"))
         self.vault_tally: Callable[[], dict[tuple[str, ...], float]] = dict
+        self.rotations = Counts(prefix + "key_rotations", "Changes of the key that signs, by what led to them.",
+                                ("application", "how"))
         self._routes: dict[str, _Route] = {}
         self._labels: dict[tuple[str, str, int, str], tuple[str, ...]] = {}
         self._heads: dict[str, dict[bytes, tuple[bytes, float]]] = {}
@@ -121,7 +123,7 @@ class Telemetry:
             yield distributions.family()
         for counts in (self.requests, self.request_bytes, self.response_bytes, self.rejected, self.uncertain,
                        self.bank_failures, self.connections, self.handshakes, self.tunnels, self.tunnel_bytes,
-                       self.reloads, self.vault_requests):
+                       self.reloads, self.rotations, self.vault_requests):
             yield counts.family()
 
     def seen(self, upstream: str, name: bytes, value: bytes) -> None:

@@ -172,9 +172,17 @@ class Channel(asyncio.Protocol):
         if reusable:
             self.phase = Phase.IDLE
             self.deadline = _NEVER
-            self.pool.free(self)
         else:
             self.retire()
+        self._go_on(ticket.follower, reusable=reusable)
+
+    def _go_on(self, follower: Ticket | None, *, reusable: bool) -> None:
+        if follower is not None and not reusable:
+            self.pool.again(follower, reserved=True)
+        elif follower is not None:
+            follower.take(self)
+        elif reusable:
+            self.pool.free(self)
 
     def retire(self) -> None:
         self.phase = Phase.CLOSED

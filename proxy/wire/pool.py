@@ -3,6 +3,7 @@
     a safe call (GET, HEAD)    any idle connection; if that dies before a byte of answer: once more, on a fresh one
     any other call             a fresh connection, or one idle for less than two seconds; never a second time
     nothing written yet        at most one retry after a failed connect, for every call
+    an answer that its call does not take      a second request at once, on the same connection if that lasts
 Each attempt is sealed anew at the moment its connection is ready, so that the date it carries is the date it leaves.
 """
 
@@ -39,7 +40,7 @@ class Call(Protocol):
 class Ticket:
     """One call's place in the pool.  deadline: loop time.  written: a byte of it may have reached the bank."""
 
-    __slots__ = ("channel", "connect_failures", "deadline", "done", "fresh_only", "last_failure", "method",
+    __slots__ = ("channel", "connect_failures", "deadline", "done", "follower", "fresh_only", "last_failure", "method",
                  "pool", "queue_deadline", "retries", "safe", "sink", "written")
 
     def __init__(self, pool: Home, call: Call, method: bytes, deadline: float) -> None:
@@ -50,6 +51,7 @@ class Ticket:
         self.deadline = deadline
         self.queue_deadline = min(deadline, pool.now() + pool.timeouts.queue)
         self.channel: Channel | None = None
+        self.follower: Ticket | None = None
         self.written = self.done = self.fresh_only = False
         self.connect_failures = 0
         self.last_failure = UpstreamFailed("pool_timeout", sent="no")
@@ -107,6 +109,12 @@ class Ticket:
         self.done = True
         if channel is not None:
             channel.give_up()
+
+    def follow(self) -> Ticket:
+        """A second request of this call, asked for from within sink.end(): this connection takes it before it is free
+        for others, because the bank's machines behind one name may differ."""
+        self.follower = Ticket(self.pool, self.sink, self.method, self.deadline)
+        return self.follower
 
     def pause(self) -> None:
         if self.channel is not None and self.written:

@@ -12,6 +12,7 @@ from proxy.cli.companion import companion
 from proxy.emulator import Authority, Seal, Validity
 
 LONG = Validity(datetime(2020, 1, 1, tzinfo=UTC), datetime(2120, 1, 1, tzinfo=UTC))
+FUTURE = Validity(datetime(2110, 1, 1, tzinfo=UTC), datetime(2120, 1, 1, tzinfo=UTC))
 PAST = Validity(datetime(2020, 1, 1, tzinfo=UTC), datetime(2021, 1, 1, tzinfo=UTC))
 
 
@@ -119,6 +120,19 @@ def test_a_foreign_key_for_the_sandbox_is_a_warning(call, configure):
 def test_settings_of_a_route_do_not_disturb_the_test_signature(call, configure, route):
     result = call("check", "--json", "--config-file", configure(route=route))
     assert [row["ok"] for row in rows(result).values()] == [True, True]
+
+
+def test_the_next_key_is_looked_at_as_well(call, configure, authority, tmp_path):
+    authority.seal(validity=FUTURE).write(tmp_path, "next.pem", "next-certificate.pem")
+    following = {"key_file": str(tmp_path / "next.pem"), "certificate_file": str(tmp_path / "next-certificate.pem")}
+    result = call("check", "--json", "--config-file", configure(application={"next": following}))
+    row = rows(result)["application", "main, next key"]
+    assert (result.exit_code, row["ok"]) == (0, True)
+    assert "is valid from 2110-01-01" in str(row["warnings"])
+    following["certificate_file"] = str(tmp_path / "certificate.pem")
+    result = call("check", "--json", "--config-file", configure(application={"next": following}))
+    assert result.exit_code == 1
+    assert rows(result)["application", "main, next key"]["code"] == "key_pair_mismatch"
 
 
 def test_a_token_file_that_cannot_be_read(call, configure, tmp_path):

@@ -29,7 +29,7 @@ async def test_ready_never_asks_the_bank(bank, proxy):
 
 
 async def test_not_ready_without_a_usable_key(proxy):
-    proxy.running.rings["shop"].current = None
+    proxy.running.rings["shop"].signing.current = None
     answer = await proxy.admin("/readyz")
     assert (answer.status, answer.body) == (503, b"application shop: no key is loaded\n")
     assert (await proxy.admin("/livez")).status == 200
@@ -37,9 +37,9 @@ async def test_not_ready_without_a_usable_key(proxy):
 
 
 async def test_not_ready_once_the_certificate_has_expired(proxy):
-    identity = proxy.running.rings["shop"].current
+    identity = proxy.running.rings["shop"].signing.current
     facts = replace(identity.key.certificate, not_after=datetime(2020, 1, 1, tzinfo=UTC))
-    proxy.running.rings["shop"].current = replace(identity, key=replace(identity.key, certificate=facts))
+    proxy.running.rings["shop"].signing.current = replace(identity, key=replace(identity.key, certificate=facts))
     answer = await proxy.admin("/readyz")
     assert (answer.status, answer.body) == (503, b"application shop: the certificate has expired\n")
     assert (await proxy.admin("/status")).json["applications"]["shop"]["ready"] is False

@@ -39,10 +39,10 @@ def either_key_counts(bank: Emulator, old: Pair, new: Pair) -> Iterator[None]:
     """A bank that is patient while a key is replaced, so that the proxy alone decides whether a call fails."""
     judge = bank.verifier.judge
 
-    def patient(head, body):
+    def patient(head, body, node):
         for pair in (old, new):
             bank.register(pair.certificate_pem)
-            verdict = judge(head, body)
+            verdict = judge(head, body, node)
             if verdict.accepted:
                 break
         return verdict

@@ -5,6 +5,8 @@ from __future__ import annotations
 import aiohttp
 import pytest
 
+from proxy.emulator import Authority
+
 
 @pytest.fixture
 async def control(bank):
@@ -99,3 +101,14 @@ async def test_no_control_port_unless_asked(seal):
 
     async with Emulator(Options(tls=False)) as bank:
         assert bank.control_url == ""
+
+
+async def test_half_an_upload_is_known_to_every_other_machine(bank, caller, control):
+    known = bank.applications[bank.options.client_id].registered
+    pem = Authority().seal().certificate_pem
+    assert (await fetch(control, "POST", "/certificate", params={"half": "1"}, data=pem))[0] == 204
+    application = bank.applications[bank.options.client_id]
+    assert [application.known_to(node) for node in (1, 3)] == [known, known]
+    assert application.known_to(2) is application.registered is not known
+    assert (await fetch(control, "POST", "/certificate", data=pem))[0] == 204
+    assert bank.applications[bank.options.client_id].former is None

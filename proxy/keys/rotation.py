@@ -1,0 +1,47 @@
+"""What an operator says about a second key; slots.py does it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from proxy.keys.files import FileSettings
+
+Retry = Literal["safe", "all", "off"]
+
+
+class NextKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The key that follows the one in service, until the bank has its certificate."""
+
+    key_file: Annotated[str, Meta(description="Private key: PEM, DER, PKCS#12 or a bare base64 body.")]
+    certificate_file: Annotated[str | None, Meta(description=(
+        "Its certificate; it need not be valid yet. Not needed when `key_file` is a PKCS#12 file."))] = None
+    key_password_file: Annotated[str | None, Meta(description="File that holds the key's password.")] = None
+    key_password_env: Annotated[
+        str | None, Meta(description="Environment variable that holds the key's password.")] = None
+
+    def files(self, *, allow_group_read: bool) -> FileSettings:
+        return FileSettings(
+            key_file=self.key_file, certificate_file=self.certificate_file, key_password_file=self.key_password_file,
+            key_password_env=self.key_password_env, allow_group_read=allow_group_read)
+
+
+class Rotation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When the next key takes over."""
+
+    retry: Annotated[Retry, Meta(description=(
+        "Which requests are signed again with the other key when the bank suddenly refuses the one in service: `safe` "
+        "is GET and HEAD, `all` is every method, `off` none."))] = "safe"
+    at: Annotated[str | None, Meta(description=(
+        "Moment from which `next` signs, such as `2027-03-01T06:00:00+02:00`."))] = None
+
+    def moment(self) -> datetime | None:
+        """at, aware.  Raises ValueError when it is no RFC 3339 time with an offset."""
+        if self.at is None:
+            return None
+        moment = datetime.fromisoformat(self.at)
+        if moment.tzinfo is None:
+            raise ValueError("without an offset")
+        return moment

@@ -1,0 +1,222 @@
+"""Holds the key that signs and the one that is ready to, and decides when they change places.
+
+The bank knows one certificate at a time and takes minutes to learn another, so nobody can say beforehand which key it
+will accept.  Its answers can: a key that was accepted and now is refused, while the other one is accepted, is replaced.
+
+    a refusal           the request may be signed once more with the other key        (alternative)
+    that was accepted   the other key signs from now on                               (helped)
+    that was refused    no such attempt for a while, longer each time                 (useless)
+Soon after a change the bank answers from both sides.  Then requests are signed again one by one, and the keys change
+places only after many such answers in a row.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, Literal
+
+from proxy.errors import KeyUnusable
+from proxy.keys.keyring import Identity, Keyring
+from proxy.keys.rotation import Rotation
+from proxy.keys.source import CertificateFacts
+
+log = logging.getLogger(__name__)
+
+How = Literal["evidence", "date", "expiry"]
+WAYS: Final[tuple[How, ...]] = ("evidence", "date", "expiry")
+
+SETTLING: Final = 300.0
+"""Seconds after a change in which the bank may answer from both sides."""
+STREAK: Final = 20
+"""Answers in a row that must speak for the other key within that time."""
+FIRST_PAUSE: Final = 1.0
+LONGEST_PAUSE: Final = 60.0
+"""Seconds without a second signature after one that did not help."""
+FORGOTTEN: Final = 600.0
+"""Seconds after a pause in which the next one is longer."""
+
+_WHY: Final[dict[How, str]] = {
+    "evidence": "the bank refuses the key in service and accepts the other one",
+    "date": "the moment of rotation.at has come",
+    "expiry": "the certificate in service has expired",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """at: aware.  slot: "current" or "next" of the configuration, which signs since then."""
+
+    at: datetime
+    how: How
+    slot: str
+
+
+class Slots:
+    """One application's keys.  signing: the keyring in service.  spare: the other one, if there is another.
+
+    on_change: called after each change, for metrics.  Which of the two configured keys signs is remembered by the
+    process alone: a start begins with `current`.
+    Times called `now` are seconds of a clock that only goes forward.
+    """
+
+    def __init__(self, name: str, signing: Keyring, spare: Keyring | None = None, settings: Rotation | None = None, *,
+                 clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        """clock: aware."""
+        self.name = name
+        self.signing = signing
+        self.spare = spare
+        self.settings = settings or Rotation()
+        self.changes: dict[How, int] = dict.fromkeys(WAYS, 0)
+        self.last_change: Change | None = None
+        self.on_change: Callable[[How], None] = lambda how: None
+        self._at = self.settings.moment()
+        self._clock = clock
+        self._first = signing
+        self._settled_at = float("-inf")
+        self._streak = 0
+        self._pause = 0.0
+        self._paused_until = float("-inf")
+
+    @property
+    def current(self) -> Identity | None:
+        return self.signing.current
+
+    def slot(self, ring: Keyring) -> str:
+        """The configuration's name of its place."""
+        return "current" if ring is self._first else "next"
+
+    def rings(self) -> tuple[Keyring, ...]:
+        """current, then next, wherever they serve."""
+        if self.spare is None:
+            return (self.signing,)
+        return (self._first, self.spare if self.signing is self._first else self.signing)
+
+    def load(self, now: datetime) -> None:
+        """Both, at start.  now: aware.  Raises KeyUnusable: no key can sign; a next key alone that fails is a warning.
+
+        A `current` that has expired is no reason not to start when `next` can sign.
+        """
+        if self.spare is not None:
+            try:
+                self.spare.load(now)
+            except KeyUnusable as error:
+                log.warning("application %s: the next key cannot be used, and is tried again when its files change or "
+                            "on SIGHUP (%s): %s", self.name, error.code, error)
+        try:
+            self.signing.load(now)
+        except KeyUnusable as error:
+            if error.code != "certificate_expired" or not self.spare_usable():
+                raise
+            self._change("expiry", float("-inf"))
+
+    # --- evidence
+
+    def accepted(self, ring: Keyring, key: str) -> None:
+        """The bank has acted on a request that this key signed at first.  key: its spki_sha256."""
+        if ring.proven != key:
+            ring.proven = key
+        if self._streak and ring is self.signing:
+            self._streak = 0
+
+    def alternative(self, ring: Keyring, key: str, *, safe: bool, now: float) -> Keyring | None:
+        """Who signs a request again that was refused with this key of this ring; None: nobody.
+
+        safe: the request's method is GET or HEAD.
+        """
+        other = self.spare if ring is self.signing else self.signing
+        retry = self.settings.retry
+        if other is None or retry == "off" or (retry == "safe" and not safe):
+            return None
+        if ring.proven != key or now < self._paused_until:
+            return None
+        return other if self._usable(other) and _key(other) != key else None
+
+    def helped(self, ring: Keyring, key: str, now: float) -> None:
+        """The bank has acted on a request that was signed again, with this key of this ring."""
+        self._pause = 0.0
+        self._paused_until = float("-inf")
+        ring.proven = key
+        if ring is self.signing:
+            return              # another call has changed them meanwhile
+        self._streak += 1
+        if now >= self._settled_at or self._streak >= STREAK:
+            self._change("evidence", now)
+
+    def useless(self, now: float) -> None:
+        """Both keys were refused: it is the request, or something that no key mends."""
+        if now < self._paused_until:
+            return              # one of several that were under way
+        if now > self._paused_until + FORGOTTEN:
+            self._pause = 0.0
+        self._pause = min(self._pause * 2, LONGEST_PAUSE) or FIRST_PAUSE
+        self._paused_until = now + self._pause
+
+    # --- dates
+
+    def look(self, now: float) -> None:
+        """Whether a date has come; called a few times a second."""
+        if self.spare is None:
+            return
+        at = self._clock()
+        facts = _facts(self.signing)
+        if self._at is not None and at >= self._at:
+            self._at_its_date(self._at, now)
+        elif facts is not None and at > facts.not_after and self.spare_usable():
+            self._change("expiry", now)
+
+    def _at_its_date(self, moment: datetime, now: float) -> None:
+        spare = self.spare
+        if self.signing is not self._first:
+            self._at = None     # evidence was faster
+            return
+        facts = _facts(spare) if spare is not None else None
+        if facts is not None and facts.not_before > moment:
+            self._at = None
+            log.warning("application %s: rotation.at is before the next certificate's first day, so it was meant for "
+                        "an earlier one and is ignored; remove or correct it", self.name)
+        elif self.spare_usable():
+            self._at = None
+            self._change("date", now)
+
+    def spare_usable(self) -> bool:
+        return self.spare is not None and self._usable(self.spare)
+
+    def _usable(self, ring: Keyring) -> bool:
+        identity = ring.current
+        if identity is None or identity.key is None:
+            return False
+        facts = identity.key.certificate
+        return facts is None or facts.not_before <= self._clock() <= facts.not_after
+
+    def _change(self, how: How, now: float) -> None:
+        """For everybody, at once.  The key that served is kept as the spare one."""
+        new = self.spare
+        assert new is not None
+        old, self.signing, self.spare = self.signing, new, self.signing
+        self._settled_at = now + SETTLING
+        self._streak = 0
+        self.changes[how] += 1
+        self.on_change(how)
+        self.last_change = Change(self._clock(), how, self.slot(new))
+        log.warning("application %s: %s: '%s' (key %s…) signs from now on, instead of '%s' (key %s…); %s", self.name,
+                    _WHY[how], self.slot(new), _key(new)[:16], self.slot(old), _key(old)[:16] or "none",
+                    self._advice(new))
+
+    def _advice(self, new: Keyring) -> str:
+        if new is self._first:
+            return "the bank holds the old certificate again: look at its portal, and keep both keys"
+        return ("keep the old key until the bank has refused it everywhere for a day, but configure this one as "
+                "'current' before the next start, then destroy the old one (docs/keys.md)")
+
+
+def _facts(ring: Keyring) -> CertificateFacts | None:
+    identity = ring.current
+    return identity.key.certificate if identity is not None and identity.key is not None else None
+
+
+def _key(ring: Keyring) -> str:
+    identity = ring.current
+    return identity.key.signer.spki_sha256 if identity is not None and identity.key is not None else ""

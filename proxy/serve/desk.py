@@ -1,0 +1,29 @@
+"""What every call shares."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from proxy.core.exchange import Exchange
+from proxy.core.message import Request, Response
+from proxy.serve.clock import Clock
+from proxy.serve.route import Route
+from proxy.serve.rulings import Ruling
+from proxy.serve.sealing import Sealing
+from proxy.wire.limits import Timeouts
+
+
+class Desk(Protocol):
+    """The gateway, as a call sees it."""
+
+    clock: Clock
+    sealing: Sealing
+    timeouts: Timeouts
+    full_paths: bool
+
+    def now(self) -> float:
+        """Loop time."""
+
+    def request_id(self, request: Request) -> str: ...
+    def observe(self, route: Route, response: Response) -> None: ...
+    def record(self, exchange: Exchange, ruling: Ruling | None) -> None: ...
