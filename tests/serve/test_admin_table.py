@@ -21,8 +21,9 @@ def told(request: Request):
     return answer(200, b"text/plain", request.method + b" " + request.target)
 
 
-TABLE = {(b"GET", b"/page"): Page(told), (b"POST", b"/act"): Page(told, "token"), (b"GET", b"/here"): Page(told, "local"),
-         (b"GET", b"/below/"): Page(told, "token"), (b"GET", b"/below/special"): Page(told),
+TABLE = {(b"GET", b"/page"): Page(told), (b"POST", b"/act"): Page(told, "token"),
+         (b"GET", b"/here"): Page(told, "local"), (b"GET", b"/below/"): Page(told, "token"),
+         (b"GET", b"/below/special"): Page(told),
          (b"POST", b"/both"): Page(told, "token"), (b"GET", b"/both"): Page(told)}
 
 
