@@ -11,8 +11,8 @@ from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
-from proxy.app.client_tokens import ClientTokens
 from proxy.app.systemd import PassedSockets
+from proxy.app.token_files import TokenFile
 from proxy.config.address import UNIX, ip_address, is_loopback, where
 from proxy.config.model import Config, Listener, ListenerTls
 from proxy.core.destinations import Destination
@@ -30,7 +30,7 @@ class StartFailed(ProxyError):
     """A listener could not be opened."""
 
 
-def gate(config: Config, listener: Listener, address: str, port: int, tokens: ClientTokens | None) -> Gate:
+def gate(config: Config, listener: Listener, address: str, port: int, tokens: TokenFile | None) -> Gate:
     """The gate of a listener bound to address and port; "" for a Unix socket, which no browser reaches."""
     clients = listener.tls.client_names if listener.tls is not None else ()
     ask = (lambda: tokens.current) if tokens is not None else None
@@ -80,13 +80,13 @@ class Doors:
         self._passed = passed
         self.bound: list[Bound] = []
         self._names = {name.lower().partition(":")[0].removesuffix(".") for name in config.allowed_hosts}
-        self.tokens: dict[str, ClientTokens] = {}
+        self.tokens: dict[str, TokenFile] = {}
         self._sockets: list[tuple[Path, tuple[int, int]]] = []
         self._tls: dict[str, tuple[ListenerTls, TlsDoor]] = {}
         self._seen: tuple[bytes, ...] = ()
         for name, listener in config.all_listeners().items():
             if listener.client_token_file is not None and listener.client_token_file not in self.tokens:
-                self.tokens[listener.client_token_file] = ClientTokens(listener.client_token_file)
+                self.tokens[listener.client_token_file] = TokenFile(listener.client_token_file)
             if listener.tls is not None:
                 self._tls[name] = listener.tls, TlsDoor(tls_context(listener.tls), telemetry)
         self._seen = self._contents()
@@ -153,7 +153,7 @@ class Doors:
                  for path in (tls.certificate_file, tls.key_file, tls.client_ca_file) if path is not None]
         return tuple(_content(path) for path in paths)
 
-    def tokens_of(self, listener: Listener) -> ClientTokens | None:
+    def tokens_of(self, listener: Listener) -> TokenFile | None:
         return self.tokens.get(listener.client_token_file or "")
 
     def close(self) -> None:
