@@ -191,6 +191,8 @@ PROBLEMS: dict[str, Problem] = _table(
             "Set client_token_file or tls.client_ca_file, or --unsafe-listen if something else keeps strangers out."),
     Problem("address_in_use", 0, "The address is already in use.", "Stop the other program or choose another port."),
     Problem("address_unavailable", 0, "The address cannot be listened on.", "Check the address and the port."),
+    Problem("socket_unfit", 0, "A socket that systemd has passed does not fit the configuration.",
+            "Make FileDescriptorName=, ListenStream= and SocketMode= say what the configuration says of the listener."),
     Problem("key_unreadable", 0, "The key, certificate or secret file cannot be read.",
             "Check the path and its permissions."),
     Problem("key_permissions", 0, "The key file can be read by others.",

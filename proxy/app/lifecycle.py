@@ -23,6 +23,7 @@ from proxy.app.admin_port import ADMIN, AdminPort
 from proxy.app.expiry import Expiry
 from proxy.app.listeners import Doors, gate
 from proxy.app.reloads import Reloads
+from proxy.app.systemd import Notify, PassedSockets
 from proxy.app.token_files import TokenFile
 from proxy.config.address import where
 from proxy.config.model import Config
@@ -90,7 +91,9 @@ class Running:
         self.listeners: list[tuple[str, str, int]] = []
         self.since = datetime.now(UTC)
         self.lines = LogLines(structured=config.structured_logs)
-        self.doors = Doors(config, self.telemetry)
+        self._notify = Notify(environ)
+        self._passed = PassedSockets(environ)
+        self.doors = Doors(config, self.telemetry, self._passed)
         self.authority = authority
         self.vault = rings.vault
         self._signal: asyncio.Future[signal.Signals] = asyncio.get_running_loop().create_future()
@@ -114,7 +117,7 @@ class Running:
     # --- start
 
     async def start(self) -> None:
-        """Opens every listener.  Raises StartFailed."""
+        """Opens every listener.  Raises StartFailed, SocketUnfit."""
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(_unforeseen)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -126,6 +129,7 @@ class Running:
                 self._entrances[name].gate = gate(self.config, listener, address, port, self.doors.tokens_of(listener))
         if self._admin is not None:
             self.listeners += [(ADMIN, address, port) for address, port in await self._admin.open(self.doors)]
+        self._passed.require_none_left(name for name, _, _ in self.listeners)
         self.telemetry.read_at_scrape(status.readings(
             rings=self.rings, gateway=self.gateway, server=self.server, pools=self.pools,
             passages=self.passages, authority=self.authority, log_dropped=lambda: self.lines.dropped))
@@ -163,8 +167,12 @@ class Running:
                 for sentence in key.current.warnings if key.current is not None else ():
                     log.warning("application %s: %s", key.name, sentence)
         self._announce_authority()
-        places = ", ".join(f"{name} {where(address, port)}" for name, address, port in self.listeners)
+        places = self._places()
         log.info("signing-proxy %s is ready: %s", __version__, places)
+        self._notify.ready(places)
+
+    def _places(self) -> str:
+        return ", ".join(f"{name} {where(address, port)}" for name, address, port in self.listeners)
 
     def _announce_authority(self) -> None:
         authority = self.authority
@@ -188,6 +196,7 @@ class Running:
         self._ticking = asyncio.get_running_loop().call_later(_TICK, self._tick)
         for pool in self.pools.values():
             pool.tick()
+        self._notify.alive(asyncio.get_running_loop().time())
         self.passages.solos.tick()
         for slots in self.rings.values():
             slots.look(self.gateway.now())
@@ -202,7 +211,9 @@ class Running:
 
     async def reload(self) -> None:
         """Reads again what may have changed, as on SIGHUP."""
+        self._notify.reloading()
         await self._reloads.everything()
+        self._notify.ready(self._places())
 
     def _watch_died(self, error: BaseException) -> None:
         log.critical("the watch over key files died (%s); the proxy stops rather than miss a new key",
@@ -232,6 +243,7 @@ class Running:
 
     async def _drain(self, accept_for: float) -> None:
         self.health.draining = self.server.draining = True
+        self._notify.stopping(self.gateway.in_flight)
         log.info("draining: %d requests in hand, %d connections", self.gateway.in_flight, len(self.server.connections))
         loop = asyncio.get_running_loop()
         end = loop.time() + self.config.max_sigterm_delay
@@ -268,6 +280,7 @@ class Running:
             await pool.close()
         self.gateway.close()
         self.doors.close()
+        self._notify.close()
         await self.lines.close()
 
 
