@@ -29,6 +29,7 @@ from proxy.config.address import where
 from proxy.config.model import Config
 from proxy.keys.authority import Authority
 from proxy.serve.admin import Table
+from proxy.serve.diagnosing import Diagnoses
 from proxy.serve.gateway import Gateway
 from proxy.serve.health import Health, pages
 from proxy.serve.interception import Interception
@@ -107,6 +108,9 @@ class Running:
             self._entrances, Interception(authority.leaf_context if authority is not None else None, self.telemetry),
             self.passages, limits=config.limits, timeouts=config.timeouts, telemetry=self.telemetry,
             log=None if config.quiet else self.lines, full_paths=config.log_paths == "full")
+        self.diagnoses = Diagnoses(self.telemetry.diagnoses, None if config.quiet else self.lines)
+        self.gateway.watch(self.diagnoses)
+        self.gateway.hint = self.diagnoses.hint if config.hint_header else None
         self.server = Server(self.gateway, config.limits, config.timeouts)
         self.health = Health({f"application {name}": (lambda ring=ring: status.key_check(ring))  # type: ignore[misc]
                               for name, ring in rings.items()})
@@ -188,9 +192,9 @@ class Running:
 
     def report(self) -> Mapping[str, object]:
         state = "draining" if self.health.draining else "serving"
-        return status.status_report(state=state, since=self.since, listeners=self.listeners, rings=self.rings,
+        return {**status.status_report(state=state, since=self.since, listeners=self.listeners, rings=self.rings,
                                     gateway=self.gateway, server=self.server, pools=self.pools, passages=self.passages,
-                                    authority=self.authority)
+                                    authority=self.authority), "diagnoses": self.diagnoses.report()}
 
     def _tick(self) -> None:
         self._ticking = asyncio.get_running_loop().call_later(_TICK, self._tick)

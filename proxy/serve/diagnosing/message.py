@@ -25,7 +25,8 @@ REQUIRED: Final = ("redirect_uri", "scope", "state")
 _LARGEST: Final = 65536
 _PLAIN = re.compile(r"[!-~ ]{1,80}")
 _LOOPBACK: Final = (b"localhost", b"127.0.0.1", b"[::1]")
-_ECHO = re.compile(r"(?im)\b(x-nordea-originating-host|x-nordea-originating-date|content-type|digest): ?([^\r\n\\\"<]{1,200})")
+_ECHO = re.compile(r"(?i)\b(x-nordea-originating-host|x-nordea-originating-date|content-type|digest): ?"
+                   r"([^\r\n\\\"<]{1,200})")
 
 
 def message_of(recording: Recording, answer: bytes, now: float) -> Message:

@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 from proxy.core.diagnosis import Diagnosis, diagnose
 from proxy.core.diagnosis.kinds import kind_of
 from proxy.core.exchange import Exchange, path_template
+from proxy.core.message import Request
 from proxy.core.target import path_of
 from proxy.serve.counts import Counts
 from proxy.serve.diagnosing.facts import case_of
@@ -61,7 +62,8 @@ class Diagnoses:
         self._standing: dict[str, _Standing] = {}
         self._said: dict[tuple[str, str], tuple[float, int]] = {}
 
-    def over(self, exchange: Exchange, ruling: Ruling | None, recording: Recording | None) -> None:
+    def over(self, exchange: Exchange, ruling: Ruling | None, recording: Recording | None,
+             request: Request | None) -> None:
         if recording is None:
             return
         if exchange.refused_by == "bank" and ruling is not None:
@@ -84,8 +86,9 @@ class Diagnoses:
         if diagnosis is None:
             return b""
         cause = diagnosis.cause
-        told = (f'{cause.id}; side={cause.side}; certainty={diagnosis.first.certainty}; '
-                f'what="{_quoted(cause.title)}"; evidence="{_quoted(diagnosis.evidence)}"; do="{_quoted(cause.advice)}"')
+        texts = {"what": cause.title, "evidence": diagnosis.evidence, "do": cause.advice}
+        told = "; ".join((cause.id, f"side={cause.side}", f"certainty={diagnosis.first.certainty}",
+                          *(f'{name}="{_quoted(text)}"' for name, text in texts.items() if text)))
         return b"Signing-Proxy-Hint: %b\r\n" % told.encode("ascii", "replace")
 
     def _diagnose(self, recording: Recording, ruling: Ruling, body: bytes | None = None) -> Diagnosis | None:
