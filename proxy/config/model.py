@@ -210,6 +210,10 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     admin_address: Annotated[str, Meta(description="IP address of the admin port.")] = "127.0.0.1"
     admin_port: Annotated[Port, Meta(description="Port for health, metrics and status; 0 lets the system choose.")] = (
         9090)
+    admin_token_file: Annotated[str | None, Meta(description=(
+        "File with the tokens, one per line, of which callers of the admin port must present one for more than probes, "
+        "metrics and status: `Authorization: Bearer …`."))] = None
+    admin_token_env: Annotated[str | None, Meta(description="Environment variable that holds such a token.")] = None
     upstream_ca_file: Annotated[str | None, Meta(description=(
         "PEM file of certificate authorities to trust besides the system's."))] = None
     upstream_ca_directory: Annotated[str | None, Meta(description=(

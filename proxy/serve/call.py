@@ -58,6 +58,9 @@ class Call:
         if identity is None or (identity.key is None and not draft.rules.skip):
             raise ProxyError("key_unavailable")
         recording.attempts += 1
+        channel = ticket.channel
+        assert channel is not None
+        recording.dialled = 0.0 if channel.used else channel.dialled
         recording.identity = identity
         plan = draft.plan(identity, self._desk.clock.date())
         if identity.key is None:
@@ -73,8 +76,6 @@ class Call:
                 raise signing_failure(error) from error
             recording.sealed(plan, signature, began)
             return self._whole(plan, signature)
-        channel = ticket.channel
-        assert channel is not None
         self._desk.sealing.submit(
             signer, plan.signature_base,
             lambda outcome: ticket.deliver(channel, self._sealed(plan, began, outcome)))
