@@ -80,6 +80,8 @@ class Telemetry:
                                 ("application", "how"))
         self.diagnoses = Counts(prefix + "diagnoses", "The bank's refusals by the likeliest cause.",
                                 ("route", "cause"))
+        self.self_verify = Counts(prefix + "self_verify_failures", "Finished requests that did not pass our own "
+                                  "verification and were not sent.", ("route",))
         self._routes: dict[str, _Route] = {}
         self._labels: dict[tuple[str, str, int, str], tuple[str, ...]] = {}
         self._heads: dict[str, dict[bytes, tuple[bytes, float]]] = {}
@@ -125,7 +127,7 @@ class Telemetry:
             yield distributions.family()
         for counts in (self.requests, self.request_bytes, self.response_bytes, self.rejected, self.uncertain,
                        self.bank_failures, self.connections, self.handshakes, self.tunnels, self.tunnel_bytes,
-                       self.reloads, self.rotations, self.diagnoses, self.vault_requests):
+                       self.reloads, self.rotations, self.vault_requests, self.self_verify, self.diagnoses):
             yield counts.family()
 
     def seen(self, upstream: str, name: bytes, value: bytes) -> None:
