@@ -100,6 +100,7 @@ class History(Struct, frozen=True, kw_only=True):
     """What came before on the same route.
 
     refusals: in a row with this code, this one included, since `since`.  calls: how many different ones among them.
+    bodiless: how many of them had no body to cover.
     accepted: the last call the bank accepted, signed with accepted_key.  accepted_content: the last one of them whose
     signature covered a body.  elsewhere: the last accepted call on another route of the same application.
     known: False when nothing is known of what came before.
@@ -110,6 +111,7 @@ class History(Struct, frozen=True, kw_only=True):
     since: Moment | None = None
     refusals: int = 1
     calls: int = 1
+    bodiless: int = 0
     accepted: Moment | None = None
     accepted_key: str = ""
     accepted_content: Moment | None = None

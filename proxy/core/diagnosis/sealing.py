@@ -150,7 +150,7 @@ def _content(case: Case) -> Iterator[Candidate]:
 
 def _bodies_alone_fail(case: Case) -> bool:
     history = case.history
-    if history.accepted is None:
+    if history.accepted is None or history.bodiless:
         return False
     content = history.accepted_content
     return content is None or history.accepted.seconds - content.seconds > _BODIES_MISSED

@@ -21,6 +21,7 @@ from proxy.serve.rulings import LIMIT, Ruling
 from proxy.serve.telemetry import LIMIT_FIELDS, RATE_LIMIT
 
 _LIMITS: Final = 16
+_ABOUT_THE_MESSAGE: Final = frozenset(("signature", "security", "certificate", "digest", "date", "unknown"))
 
 
 def case_of(recording: Recording, ruling: Ruling, body: bytes, history: History, now: float) -> Case:
@@ -29,7 +30,8 @@ def case_of(recording: Recording, ruling: Ruling, body: bytes, history: History,
     assert response is not None
     kind = kind_of(ruling.code, response.status)
     plain_body = decoded(body[:LIMIT], response.first(b"content-encoding"))[0] if kind == "signature" else b""
-    return Case(answer=_answer(recording, response, ruling, now), message=message_of(recording, plain_body, now),
+    return Case(answer=_answer(recording, response, ruling, now),
+                message=message_of(recording, plain_body, now, check=kind in _ABOUT_THE_MESSAGE),
                 key=_key(recording, now), history=history,
                 application=_application(recording, now, odd=kind == "credentials"))
 

@@ -10,7 +10,6 @@ import time
 from typing import Final
 
 from proxy.core.diagnosis import History, Moment
-from proxy.core.exchange import Exchange
 from proxy.serve.recording import Recording
 from proxy.serve.rulings import Ruling
 
@@ -19,13 +18,13 @@ _CALLS: Final = 8
 
 
 class _Row:
-    """Refusals with one code since the last accepted call.  since: seconds since the epoch."""
+    """Refusals with one code since the last accepted call.  since: seconds since the epoch.  bodiless: of them."""
 
-    __slots__ = ("calls", "count", "since")
+    __slots__ = ("bodiless", "calls", "count", "since")
 
     def __init__(self, since: float) -> None:
         self.since = since
-        self.count = 0
+        self.count = self.bodiless = 0
         self.calls: set[tuple[str, str]] = set()
 
 
@@ -50,38 +49,38 @@ class Track:
         if self.rows:
             self.rows = {}
 
-    def refuse(self, exchange: Exchange | tuple[str, str], label: str, now: float) -> _Row:
+    def refuse(self, call: tuple[str, str], label: str, now: float) -> _Row:
         row = self.rows.get(label)
         if row is None:
             row = self.rows[label] = _Row(now)
         row.count += 1
         if len(row.calls) < _CALLS:
-            row.calls.add(exchange if isinstance(exchange, tuple) else (exchange.method, exchange.path))
+            row.calls.add(call)
         return row
 
 
-class Tracks:
+class Tracks(dict[str, Track]):
     """By route, of which there are as many as are configured."""
-
-    def __init__(self) -> None:
-        self._tracks: dict[str, Track] = {}
 
     def of(self, recording: Recording) -> Track:
         route = recording.route
-        track = self._tracks.get(route.name)
+        track = self.get(route.name)
         if track is None:
-            track = self._tracks[route.name] = Track(route.application)
+            track = self[route.name] = Track(route.application)
         return track
 
     def refused(self, recording: Recording, ruling: Ruling, call: tuple[str, str], now: float) -> History:
         """now: seconds since the epoch.  call: method and path template."""
         track = self.of(recording)
         row = track.refuse(call, ruling.label, now)
+        if recording.draft is None or recording.draft.digest is None:
+            row.bodiless += 1
         offset = now - time.perf_counter()
-        others = [other.accepted for other in self._tracks.values()
+        others = [other.accepted for other in self.values()
                   if other is not track and other.application == track.application]
         return History(
             known=True, now=now, since=moment(row.since, now), refusals=row.count, calls=len(row.calls),
+            bodiless=row.bodiless,
             accepted=_moment(track.accepted, offset, now), accepted_key=track.key,
             accepted_content=_moment(track.content, offset, now),
             elsewhere=_moment(max(others, default=0.0), offset, now))

@@ -29,14 +29,17 @@ _ECHO = re.compile(r"(?i)\b(x-nordea-originating-host|x-nordea-originating-date|
                    r"([^\r\n\\\"<]{1,200})")
 
 
-def message_of(recording: Recording, answer: bytes, now: float) -> Message:
-    """answer: the refusal's body, not compressed, where it may quote the request; else b"".  now: since the epoch."""
+def message_of(recording: Recording, answer: bytes, now: float, *, check: bool) -> Message:
+    """answer: the refusal's body, not compressed, where it may quote the request; else b"".  now: since the epoch.
+
+    check: verify what was sent, where the refusal is about that.
+    """
     draft, plan = recording.draft, recording.plan
     if draft is None or plan is None:
         return Message()
     rules = draft.rules
     authorization, token = authorization_of(draft.fields)
-    checked, wrong = _checked(recording)
+    checked, wrong = _checked(recording) if check else (False, "")
     return Message(
         method=draft.method.decode("latin-1"), authorizes=_authorizes(draft), checked=checked, wrong=wrong,
         encoded=b"%" in draft.target or b"+" in draft.target,

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
-from proxy.core.diagnosis import Diagnosis, diagnose
+from proxy.core.diagnosis import CAUSES, Candidate, Diagnosis, diagnose
 from proxy.core.diagnosis.kinds import kind_of
 from proxy.core.exchange import Exchange, path_template
 from proxy.core.message import Request
@@ -57,7 +57,7 @@ class Diagnoses:
         """counts: by route and cause."""
         self._counts = counts
         self._log = log
-        self._clock = clock
+        self.clock = clock
         self._tracks = Tracks()
         self._standing: dict[str, _Standing] = {}
         self._said: dict[tuple[str, str], tuple[float, int]] = {}
@@ -66,15 +66,19 @@ class Diagnoses:
              request: Request | None) -> None:
         if recording is None:
             return
-        if exchange.refused_by == "bank" and ruling is not None:
-            diagnosis = recording.diagnosis or self._diagnose(recording, ruling)
-            if diagnosis is not None:
-                self._tell(exchange, recording, diagnosis)
-        elif exchange.status < 400 and exchange.outcome == "answered" and recording.attempts:
-            self._tracks.of(recording).accept(recording)
-            standing = self._standing.get(exchange.route)
-            if standing is not None:
-                standing.accepted = True
+        if exchange.refused_by:
+            if ruling is not None and exchange.refused_by == "bank":
+                self._refused(exchange, recording, ruling)
+        elif exchange.outcome == "answered":
+            track = self._tracks.get(exchange.route) or self._tracks.of(recording)
+            if track.rows:
+                self._standing[exchange.route].accepted = True
+            track.accept(recording)
+
+    def _refused(self, exchange: Exchange, recording: Recording, ruling: Ruling) -> None:
+        diagnosis = recording.diagnosis or self._diagnose(recording, ruling)
+        if diagnosis is not None:
+            self._tell(exchange, diagnosis)
 
     def hint(self, recording: Recording, body: bytes) -> bytes:
         """The header field that tells the caller, with its line end; b"" where there is nothing to tell.
@@ -95,7 +99,7 @@ class Diagnoses:
         response = recording.response
         if response is None or kind_of(ruling.code, response.status) is None:
             return None
-        now = self._clock()
+        now = self.clock()
         request = recording.request
         call = (method_label(request.method), path_template(path_of(request.target)))
         history = self._tracks.refused(recording, ruling, call, now)
@@ -106,8 +110,8 @@ class Diagnoses:
 
     # --- where it is shown
 
-    def _tell(self, exchange: Exchange, recording: Recording, diagnosis: Diagnosis) -> None:
-        cause, now = diagnosis.first.cause, self._clock()
+    def _tell(self, exchange: Exchange, diagnosis: Diagnosis) -> None:
+        cause, now = diagnosis.first.cause, self.clock()
         self._counts.add((exchange.route, cause))
         standing = self._standing.get(exchange.route)
         if standing is None or standing.diagnosis.first.cause != cause or standing.accepted:
@@ -135,7 +139,8 @@ class Diagnoses:
 
     def report(self) -> Mapping[str, Any]:
         """By route: the last diagnosis.  accepted_since: whether a call was accepted after it."""
-        return {route: {**_told(one.diagnosis), "status": one.diagnosis.status, "since": timestamp(one.since),
+        return {route: {**_told(one.diagnosis), "candidates": [_candidate(found) for found in one.diagnosis.candidates],
+                        "status": one.diagnosis.status, "since": timestamp(one.since),
                         "last": timestamp(one.last), "count": one.count, "accepted_since": one.accepted,
                         **{name: value for name, value in one.who.items() if value}}
                 for route, one in self._standing.items()}
@@ -148,6 +153,12 @@ def _told(diagnosis: Diagnosis) -> dict[str, object]:
         "code": diagnosis.code, "cause": cause.id, "certainty": diagnosis.first.certainty, "side": cause.side,
         "what": cause.title, "evidence": diagnosis.evidence, "todo": cause.advice, "others": ",".join(diagnosis.others)}
     return {name: value for name, value in fields.items() if value}
+
+
+def _candidate(found: Candidate) -> dict[str, object]:
+    cause = CAUSES[found.cause]
+    return {"cause": cause.id, "certainty": found.certainty, "side": cause.side, "what": cause.title,
+            "evidence": list(found.evidence), "todo": cause.advice}
 
 
 def _quoted(text: str) -> str:
