@@ -19,28 +19,28 @@ from typing import Any
 
 from proxy import __version__
 from proxy.app import compose, process, status
+from proxy.app.admin_port import ADMIN, AdminPort
 from proxy.app.expiry import Expiry
 from proxy.app.listeners import Doors, gate
 from proxy.app.reloads import Reloads
-from proxy.config.address import is_loopback, where
-from proxy.config.model import Config, Listener
+from proxy.app.systemd import Notify, PassedSockets
+from proxy.app.token_files import TokenFile
+from proxy.config.address import where
+from proxy.config.model import Config
 from proxy.keys.authority import Authority
-from proxy.serve.admin import Admin, Health
-from proxy.serve.gate import Gate
+from proxy.serve.admin import Table
 from proxy.serve.gateway import Gateway
+from proxy.serve.health import Health, pages
 from proxy.serve.interception import Interception
 from proxy.serve.logline import LogLines, Messages
 from proxy.serve.telemetry import Telemetry
-from proxy.wire.limits import Limits
 from proxy.wire.server import Server
 
 log = logging.getLogger("proxy")
 
 _TICK = 0.25
-ADMIN = "admin"
 _FILES = 128
 """Open files besides the connections of the listeners and the pools."""
-_ADMIN_LIMITS = Limits(body=1024, connections=64)
 
 
 def run(config: Config, *, environ: Mapping[str, str] = os.environ,
@@ -91,7 +91,9 @@ class Running:
         self.listeners: list[tuple[str, str, int]] = []
         self.since = datetime.now(UTC)
         self.lines = LogLines(structured=config.structured_logs)
-        self.doors = Doors(config, self.telemetry)
+        self._notify = Notify(environ)
+        self._passed = PassedSockets(environ)
+        self.doors = Doors(config, self.telemetry, self._passed)
         self.authority = authority
         self.vault = rings.vault
         self._signal: asyncio.Future[signal.Signals] = asyncio.get_running_loop().create_future()
@@ -99,9 +101,9 @@ class Running:
         self._tasks: set[asyncio.Task[None]] = set()
         self.pools = compose.pools(config, compose.tls_context(config), compose.egress(config, environ),
                                    self.telemetry, self.doors.is_own_address)
-        self._entrances = compose.entrances(config, compose.routes(config, rings, self.pools), self.doors.is_own)
+        routes = compose.routes(config, rings, self.pools, self.telemetry)
+        self._entrances = compose.entrances(config, routes, self.doors.is_own)
         self.passages = compose.passages(config, self.telemetry, self.doors.is_own_address)
-        self._admin_gate: dict[str, Gate] = {}
         self.gateway = Gateway(
             self._entrances, Interception(authority.leaf_context if authority is not None else None, self.telemetry),
             self.passages, limits=config.limits, timeouts=config.timeouts, telemetry=self.telemetry,
@@ -109,14 +111,14 @@ class Running:
         self.server = Server(self.gateway, config.limits, config.timeouts)
         self.health = Health({f"application {name}": (lambda ring=ring: status.key_check(ring))  # type: ignore[misc]
                               for name, ring in rings.items()})
-        self._admin: Server | None = None
-        self._reloads = Reloads(rings, self.doors, self.telemetry, self._watch_died)
+        self._admin = AdminPort(config, environ, self._table()) if config.admin else None
+        self._reloads = Reloads(rings, self.doors, self.telemetry, self._watch_died, self._token_files())
         self._ticking: asyncio.TimerHandle | None = None
 
     # --- start
 
     async def start(self) -> None:
-        """Opens every listener.  Raises StartFailed."""
+        """Opens every listener.  Raises StartFailed, SocketUnfit."""
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(_unforeseen)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -126,8 +128,9 @@ class Running:
             for address, port in await self.doors.open(self.server, name, listener):
                 self.listeners.append((name, address, port))
                 self._entrances[name].gate = gate(self.config, listener, address, port, self.doors.tokens_of(listener))
-        if self.config.admin:
-            await self._start_admin()
+        if self._admin is not None:
+            self.listeners += [(ADMIN, address, port) for address, port in await self._admin.open(self.doors)]
+        self._passed.require_none_left(name for name, _, _ in self.listeners)
         self.telemetry.read_at_scrape(status.readings(
             rings=self.rings, gateway=self.gateway, server=self.server, pools=self.pools,
             passages=self.passages, authority=self.authority, log_dropped=lambda: self.lines.dropped))
@@ -143,6 +146,14 @@ class Running:
         self.health.started = True
         self._announce()
 
+    def _table(self) -> Table:
+        """Everything the admin port answers."""
+        return {**pages(self.health, self.telemetry.registry, self.report)}
+
+    def _token_files(self) -> list[TokenFile]:
+        own = self._admin.tokens.file if self._admin is not None else None
+        return [*self.doors.tokens.values(), *([own] if own is not None else [])]
+
     def _open_files(self) -> None:
         limits = self.config.limits
         wanted = limits.connections + limits.upstream_connections * len(self.pools) + limits.tunnels + _FILES
@@ -151,23 +162,18 @@ class Running:
             log.warning("only %d files may be open, but limits allow connections that need %d; raise the limit on open "
                         "files or lower limits.connections", allowed, wanted)
 
-    async def _start_admin(self) -> None:
-        config = self.config
-        pages = Admin(self._admin_gate, self.telemetry.registry, self.health, self.report, local=is_loopback)
-        self._admin = Server(pages, _ADMIN_LIMITS, config.timeouts)
-        listener = Listener(address=config.admin_address, port=config.admin_port)
-        for address, port in await self.doors.open(self._admin, ADMIN, listener):
-            self.listeners.append((ADMIN, address, port))
-            self._admin_gate[ADMIN] = gate(config, listener, address, port, None)
-
     def _announce(self) -> None:
         for ring in self.rings.values():
             for key in ring.rings():
                 for sentence in key.current.warnings if key.current is not None else ():
                     log.warning("application %s: %s", key.name, sentence)
         self._announce_authority()
-        places = ", ".join(f"{name} {where(address, port)}" for name, address, port in self.listeners)
+        places = self._places()
         log.info("signing-proxy %s is ready: %s", __version__, places)
+        self._notify.ready(places)
+
+    def _places(self) -> str:
+        return ", ".join(f"{name} {where(address, port)}" for name, address, port in self.listeners)
 
     def _announce_authority(self) -> None:
         authority = self.authority
@@ -191,6 +197,7 @@ class Running:
         self._ticking = asyncio.get_running_loop().call_later(_TICK, self._tick)
         for pool in self.pools.values():
             pool.tick()
+        self._notify.alive(asyncio.get_running_loop().time())
         self.passages.solos.tick()
         for slots in self.rings.values():
             slots.look(self.gateway.now())
@@ -205,7 +212,9 @@ class Running:
 
     async def reload(self) -> None:
         """Reads again what may have changed, as on SIGHUP."""
+        self._notify.reloading()
         await self._reloads.everything()
+        self._notify.ready(self._places())
 
     def _watch_died(self, error: BaseException) -> None:
         log.critical("the watch over key files died (%s); the proxy stops rather than miss a new key",
@@ -235,6 +244,7 @@ class Running:
 
     async def _drain(self, accept_for: float) -> None:
         self.health.draining = self.server.draining = True
+        self._notify.stopping(self.gateway.in_flight)
         log.info("draining: %d requests in hand, %d connections", self.gateway.in_flight, len(self.server.connections))
         loop = asyncio.get_running_loop()
         end = loop.time() + self.config.max_sigterm_delay
@@ -271,6 +281,7 @@ class Running:
             await pool.close()
         self.gateway.close()
         self.doors.close()
+        self._notify.close()
         await self.lines.close()
 
 

@@ -1,4 +1,4 @@
-"""What is read again while the proxy runs: keys, credentials, client tokens, listeners' certificates.
+"""What is read again while the proxy runs: keys, credentials, tokens, listeners' certificates.
 
 Whatever cannot be read keeps what it had.
 """
@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from proxy.app.listeners import Doors
+from proxy.app.token_files import TokenFile
 from proxy.errors import KeyUnusable
 from proxy.keys.keyring import Keyring, ReloadOutcome
 from proxy.keys.slots import Slots
@@ -25,24 +26,25 @@ class Reloads:
     """died: called with what killed the watch over a keyring."""
 
     def __init__(self, rings: Mapping[str, Slots], doors: Doors, telemetry: Telemetry,
-                 died: Callable[[BaseException], None]) -> None:
+                 died: Callable[[BaseException], None], tokens: Iterable[TokenFile]) -> None:
         self._rings = rings
         self._doors = doors
         self._telemetry = telemetry
+        self._tokens = tuple(tokens)
         self._watches = [Watch(ring, clock=_now, on_failure=died, on_outcome=self._outcome(name))
                          for name, slots in rings.items() for ring in slots.rings()]
 
     def begin(self, interval: float, spawn: Callable[[Coroutine[Any, Any, None]], None]) -> None:
         """Looks at everything every `interval` seconds.  spawn: starts a task and owns it."""
         spawn(self._watch_doors(interval))
-        for tokens in self._doors.tokens.values():
+        for tokens in self._tokens:
             spawn(tokens.watch(interval))
         for watch in self._watches:
             watch.start(interval)
 
     async def everything(self) -> None:
         """Now, as on SIGHUP."""
-        for tokens in self._doors.tokens.values():
+        for tokens in self._tokens:
             await tokens.reload()
         await self._reload_doors()
         for name, slots in self._rings.items():

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from proxy.config.model import Application
-from proxy.config.problems import Problems, choices, shown
+from proxy.config.problems import Problems, below, choices, shown
 from proxy.keys.pkcs11 import Pkcs11Key
 from proxy.keys.rotation import NextKey
 
@@ -94,14 +94,14 @@ def check_variables(path: str, settings: Struct, problems: Problems) -> None:
     for field in settings.__struct_fields__:
         name = getattr(settings, field)
         if field.endswith("_env") and name is not None and _VARIABLE.fullmatch(name) is None:
-            problems.add(f"{path}.{field}", "This is not the name of an environment variable. Give the variable's "
+            problems.add(below(path, field), "This is not the name of an environment variable. Give the variable's "
                                             "name, not its value.")
 
 
 def at_most_one(path: str, settings: Struct, fields: Sequence[str], problems: Problems) -> None:
     given = [field for field in fields if getattr(settings, field) is not None]
     for field in given[1:]:
-        problems.add(f"{path}.{field}", f"Both {given[0]} and {field} are given. Keep one of them.")
+        problems.add(below(path, field), f"Both {given[0]} and {field} are given. Keep one of them.")
 
 
 def _one_of(path: str, settings: Struct, fields: Sequence[str], problems: Problems) -> None:

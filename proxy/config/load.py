@@ -76,7 +76,7 @@ def _mentioned(config: Config) -> Iterator[str]:
     """Variables that the configuration names itself."""
     tokens = [application.key_pkcs11 for application in config.applications.values()]
     vault = config.vault
-    elsewhere = (config.egress_proxy, vault, vault.approle if vault else None)
+    elsewhere = (config, config.egress_proxy, vault, vault.approle if vault else None)
     for settings in (*config.applications.values(), *tokens, *elsewhere):
         for field in getattr(settings, "__struct_fields__", ()):
             if field.endswith("_env") and getattr(settings, field) is not None:

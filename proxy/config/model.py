@@ -210,6 +210,10 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     admin_address: Annotated[str, Meta(description="IP address of the admin port.")] = "127.0.0.1"
     admin_port: Annotated[Port, Meta(description="Port for health, metrics and status; 0 lets the system choose.")] = (
         9090)
+    admin_token_file: Annotated[str | None, Meta(description=(
+        "File with the tokens, one per line, of which callers of the admin port must present one for more than probes, "
+        "metrics and status: `Authorization: Bearer …`."))] = None
+    admin_token_env: Annotated[str | None, Meta(description="Environment variable that holds such a token.")] = None
     upstream_ca_file: Annotated[str | None, Meta(description=(
         "PEM file of certificate authorities to trust besides the system's."))] = None
     upstream_ca_directory: Annotated[str | None, Meta(description=(
@@ -226,6 +230,10 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         None)
     limits: Annotated[Limits, Meta(description="Bounds in bytes or counts.")] = msgspec.field(default_factory=Limits)
     timeouts: Annotated[Timeouts, Meta(description="Deadlines in seconds.")] = msgspec.field(default_factory=Timeouts)
+    self_verify: Annotated[bool | None, Meta(description=(
+        "Before a request is sent, parse its bytes again and check signature, digest and headers with the "
+        "certificate's public key, by code that shares nothing with the signer; a mismatch is 500 and is not sent. By "
+        "default only on routes to a sandbox, and with `run --with-emulator`."))] = None
     timed_reload: Annotated[Delay, Meta(description=(
         "Seconds between looks at the key, certificate and secret files for new content; 0: only on SIGHUP."))] = 30.0
     min_sigterm_delay: Annotated[Delay, Meta(description=(

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from proxy.core.exchange import Exchange, Outcome, Timings, path_in_full, path_template
+from proxy.core.exchange import Outcome
 from proxy.core.headers import answer_fields
 from proxy.core.message import CHUNKED, UNTIL_CLOSE, Request, Response
 from proxy.core.signing import Draft, Plan
-from proxy.core.target import path_of
 from proxy.errors import ProxyError, Refused, Sent, UpstreamFailed
 from proxy.serve.desk import Desk
 from proxy.serve.inside import client_name, form_of
 from proxy.serve.problems import problem
+from proxy.serve.recording import Recording
 from proxy.serve.resigning import NOTE, Held, Resigning
 from proxy.serve.route import Route
-from proxy.serve.rulings import LIMIT, Ruling, read_ruling
+from proxy.serve.rulings import LIMIT
 from proxy.serve.sealing import signing_failure
-from proxy.serve.telemetry import method_label
 from proxy.wire.connection import Connection
 from proxy.wire.pool import Ticket
 
@@ -25,33 +24,24 @@ from proxy.wire.pool import Ticket
 class Call:
     """Implements wire.pool.Call.  connection is None once the caller has gone."""
 
-    __slots__ = ("_attempts", "_desk", "_draft", "_over", "_received", "_refusal", "_resigning", "_response",
-                 "_sealed_at", "_signing", "_size", "_started", "_ticket", "_upstream", "client_name", "connection",
-                 "form", "peer", "request", "request_id", "route")
+    __slots__ = ("_desk", "_over", "_recording", "_resigning", "_ticket", "connection", "request", "request_id",
+                 "route")
 
     def __init__(self, desk: Desk, connection: Connection, request: Request, route: Route) -> None:
         self._desk = desk
         self.connection: Connection | None = connection
-        self.peer = connection.peer
-        self.client_name = client_name(connection)
-        self.form = form_of(connection, request)
         self.request = request
         self.route = route
         self.request_id = desk.request_id(request)
-        self._draft: Draft | None = None
+        self._recording = Recording(request, route, request_id=self.request_id, client=connection.peer,
+                                    client_name=client_name(connection), form=form_of(connection, request))
         self._ticket: Ticket | None = None
-        self._response: Response | None = None
-        self._refusal: bytearray | None = None
         self._resigning = Resigning(route.slots, request.method)
         self._over = False
-        self._attempts = self._received = self._size = 0
-        self._started = self._sealed_at = self._signing = self._upstream = 0.0
 
     def begin(self, draft: Draft) -> None:
         """The request is complete and prepared: find a connection, then seal."""
-        self._started = perf_counter()
-        self._draft = draft
-        self._size = len(self.request.body)
+        self._recording.begin(draft)
         deadline = self._desk.now() + self._desk.timeouts.deadline
         ticket = self.route.pool.submit(self, draft.method, deadline)
         if not self._over:              # the pool may have failed it at once
@@ -60,43 +50,58 @@ class Call:
     # --- wire.pool.Call
 
     def seal(self, ticket: Ticket) -> bytes | None:
-        draft = self._draft
+        recording = self._recording
+        draft = recording.draft
         assert draft is not None
         self._ticket = ticket
         identity = self._resigning.ring().current       # captured once per attempt: a reload cannot split a request
         if identity is None or (identity.key is None and not draft.rules.skip):
             raise ProxyError("key_unavailable")
-        self._attempts += 1
+        recording.attempts += 1
+        channel = ticket.channel
+        assert channel is not None
+        recording.dialled = 0.0 if channel.used else channel.dialled
+        recording.identity = identity
         plan = draft.plan(identity, self._desk.clock.date())
         if identity.key is None:
-            self._sealed_at = perf_counter()
-            return plan.complete(b"")
+            recording.sealed(plan, b"", 0.0)
+            return self._whole(plan, b"")
         signer = identity.key.signer
-        self._resigning.key = signer.spki_sha256 if not draft.rules.skip else ""
+        self._resigning.key = recording.key = signer.spki_sha256 if not draft.rules.skip else ""
         began = perf_counter()
         if signer.inline:
             try:
                 signature = signer.sign(plan.signature_base)
             except Exception as error:
                 raise signing_failure(error) from error
-            self._sealed_at = perf_counter()
-            self._signing = self._sealed_at - began
-            return plan.complete(signature)
-        channel = ticket.channel
-        assert channel is not None
+            recording.sealed(plan, signature, began)
+            return self._whole(plan, signature)
         self._desk.sealing.submit(
             signer, plan.signature_base,
             lambda outcome: ticket.deliver(channel, self._sealed(plan, began, outcome)))
         return None
 
     def _sealed(self, plan: Plan, began: float, outcome: bytes | ProxyError) -> bytes | ProxyError:
-        self._sealed_at = perf_counter()
-        self._signing = self._sealed_at - began
-        return outcome if isinstance(outcome, ProxyError) else plan.complete(outcome)
+        if isinstance(outcome, ProxyError):
+            self._recording.sealed(None, b"", began)
+            return outcome
+        self._recording.sealed(plan, outcome, began)
+        try:
+            return self._whole(plan, outcome)
+        except ProxyError as error:
+            return error
+
+    def _whole(self, plan: Plan, signature: bytes) -> bytes:
+        """The bytes to write.  Raises ProxyError("self_verify_failed")."""
+        data = plan.complete(signature)
+        if self.route.self_verify is not None:
+            self.route.self_verify.require(data, self._recording.identity, self.request_id)
+        return data
 
     def head(self, response: Response) -> None:
-        self._response = response
-        self._upstream = perf_counter() - self._sealed_at
+        recording = self._recording
+        recording.response = response
+        recording.upstream = perf_counter() - recording.sealed_at
         self._desk.observe(self.route, response)
         if self.connection is None:
             self._abandon()
@@ -105,8 +110,9 @@ class Call:
 
     def _start(self, connection: Connection, response: Response) -> None:
         bodiless = response.status in (204, 304) or self.request.method == b"HEAD"
-        if response.status >= 400 and not bodiless and response.first(b"content-encoding") is None:
-            self._refusal = bytearray()
+        kept = self._desk.kept
+        if (response.status >= 400 or kept) and not bodiless:
+            self._recording.keep(max(LIMIT, kept) if response.status >= 400 else kept)
         unframed = not bodiless and response.length in (CHUNKED, UNTIL_CLOSE)
         connection.start(response.line, answer_fields(response.fields, response.options,
                                                       keep_length=response.status != 204), unframed=unframed)
@@ -118,15 +124,13 @@ class Call:
             self._let_go(held)
 
     def _pass_on(self, data: bytes) -> None:
-        self._received += len(data)
-        if self._refusal is not None and len(self._refusal) < LIMIT:
-            self._refusal += data[:LIMIT]
+        self._recording.more(data)
         if self.connection is not None:
             self.connection.body(data)
 
     def _let_go(self, held: Held) -> None:
         """The caller gets this answer after all."""
-        self._response = held.response
+        self._recording.response = held.response
         if self.connection is not None:
             self._start(self.connection, held.response)
             self._pass_on(bytes(held.body))
@@ -146,10 +150,10 @@ class Call:
 
     def _sign_again(self) -> None:
         """The bank did not authenticate the request, so it did not act on it: the other key, on the same connection."""
-        ticket, draft = self._ticket, self._draft
+        ticket, draft = self._ticket, self._recording.draft
         assert ticket is not None
         assert draft is not None
-        self._response = None
+        self._recording.response = None
         draft.notes = (*draft.notes, NOTE)
         self._ticket = ticket.follow()
 
@@ -173,7 +177,7 @@ class Call:
             connection.abort()
             self._record("cut", sent=sent, error=failure)
         else:
-            self._response = None           # whatever of it was read, the caller gets our word instead
+            self._recording.response = None         # whatever of it was read, the caller gets our word instead
             connection.answer(problem(failure, self.request_id, sent))
             self._record(outcome, sent=sent, error=failure)
 
@@ -193,10 +197,10 @@ class Call:
         ticket = self._ticket
         if ticket is None or ticket.cancel():
             self._record("client_gone", sent="no" if self._resigning.first is None else "yes")
-        elif self._response is not None:
+        elif self._recording.response is not None:
             self._abandon()
-        elif self._draft is not None:
-            self._draft.body = self.request.body = b""      # it is written, and never twice
+        elif self._recording.draft is not None:
+            self._recording.draft.body = self.request.body = b""      # it is written, and never twice
 
     def half_closed(self) -> None:
         """The caller sends no more.  Most have given up and will call again: nothing is sent for them any more."""
@@ -221,53 +225,12 @@ class Call:
         connection, self.connection = self.connection, None
         return connection
 
-    # --- the record
-
     def _record(self, outcome: Outcome, *, sent: str, error: ProxyError | None = None) -> None:
         if self._over:
             return
         self._over = True
-        ruling = self._ruling()
-        total = perf_counter() - self._started if self._started else 0.0     # refused before it began
         self._ticket = None             # a ticket knows its call: no cycle is left for the collector
-        ours = error is not None
-        status = self._status(error)
-        self._desk.record(Exchange(
-            request_id=self.request_id, client=self.peer, client_name=self.client_name, listener=self.route.listener,
-            form=self.form, route=self.route.name,
-            application=self.route.application, method=method_label(self.request.method), path=self._path(),
-            status=status, outcome=outcome, refused_by="proxy" if ours else "bank" if status >= 400 else "",
-            code=error.code if error is not None else ruling.code if ruling is not None else "",
-            detail=error.detail if error is not None else "", sent=sent,  # type: ignore[arg-type]
-            attempts=self._attempts, request_bytes=self._size, response_bytes=self._received,
-            key=self._resigning.key[:16], notes=self._draft.notes if self._draft is not None else (),
-            traceparent=_text(self.request.first(b"traceparent")), bank_id=self._bank_id(),
-            bank_message_id=ruling.message_id if ruling is not None else "",
-            timings=Timings(queue=max(0.0, self._sealed_at - self._signing - self._started) if self._attempts else 0.0,
-                            sign=self._signing, upstream=self._upstream, total=total),
-        ), ruling)
-
-    def _status(self, error: ProxyError | None) -> int:
-        if self._response is not None:
-            return self._response.status
-        return (error.problem.status or 500) if error is not None else 0
-
-    def _ruling(self) -> Ruling | None:
-        if self._response is None or self._response.status < 400:
-            return None
-        return read_ruling(bytes(self._refusal)) if self._refusal else Ruling()
-
-    def _path(self) -> str:
-        path = path_of(self.request.target)
-        return path_in_full(path) if self._desk.full_paths else path_template(path)
-
-    def _bank_id(self) -> str:
-        return _text(self._response.first(b"x-global-transaction-id")) if self._response is not None else ""
-
-
-def _text(value: bytes | None) -> str:
-    """A header value for the log, if it is short and plain."""
-    if not value or len(value) > 128 or not value.isascii():
-        return ""
-    text = value.decode()
-    return text if text.isprintable() else ""
+        recording = self._recording
+        ruling = recording.ruling()
+        self._desk.record(recording.exchange(ruling, outcome, sent=sent, error=error,
+                                             full_paths=self._desk.full_paths), ruling, recording)

@@ -7,6 +7,7 @@ from typing import Protocol
 from proxy.core.exchange import Exchange
 from proxy.core.message import Request, Response
 from proxy.serve.clock import Clock
+from proxy.serve.recording import Recording
 from proxy.serve.route import Route
 from proxy.serve.rulings import Ruling
 from proxy.serve.sealing import Sealing
@@ -20,10 +21,12 @@ class Desk(Protocol):
     sealing: Sealing
     timeouts: Timeouts
     full_paths: bool
+    kept: int
+    """Bytes of every answer's body that observers want; 0 when none does."""
 
     def now(self) -> float:
         """Loop time."""
 
     def request_id(self, request: Request) -> str: ...
     def observe(self, route: Route, response: Response) -> None: ...
-    def record(self, exchange: Exchange, ruling: Ruling | None) -> None: ...
+    def record(self, exchange: Exchange, ruling: Ruling | None, recording: Recording) -> None: ...

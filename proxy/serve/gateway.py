@@ -28,6 +28,7 @@ from proxy.serve.inside import client_name, destination_of, form_of
 from proxy.serve.interception import Interception
 from proxy.serve.passages import Passages
 from proxy.serve.problems import problem
+from proxy.serve.recording import Observer, Recording
 from proxy.serve.route import Route
 from proxy.serve.rulings import Ruling
 from proxy.serve.sealing import Sealing
@@ -60,6 +61,8 @@ class Gateway:
         self.limits = limits
         self.timeouts = timeouts
         self.full_paths = full_paths
+        self.kept = 0
+        self._observers: tuple[Observer, ...] = ()
         self.clock = Clock()
         self.sealing = Sealing()
         self.in_flight = 0
@@ -138,7 +141,7 @@ class Gateway:
             application="", method=method_label(request.method) if request is not None else "none",
             path=self._path(request), status=error.problem.status, outcome="refused", refused_by="proxy",
             code=error.code, detail=error.detail, request_bytes=len(request.body) if request is not None else 0,
-            timings=Timings()), None)
+            timings=Timings()), None, None, request)
         return problem(error, request_id, "no")
 
     def _path(self, request: Request | None) -> str:
@@ -179,22 +182,33 @@ class Gateway:
             if name in WATCHED_FIELDS:
                 self._telemetry.seen(route.upstream, name, value)
 
-    def record(self, exchange: Exchange, ruling: Ruling | None) -> None:
-        """A call that had begun is over."""
+    def watch(self, observer: Observer) -> None:
+        """From now on it is told of every call that is over."""
+        self._observers = (*self._observers, observer)
+        self.kept = max(self.kept, observer.keep)
+
+    def record(self, exchange: Exchange, ruling: Ruling | None, recording: Recording | None = None) -> None:
+        """A call that had begun is over.  recording: None for what went to another host unsigned."""
         self.in_flight -= 1
-        self._write(exchange, ruling)
+        self._write(exchange, ruling, recording)
 
     def note(self, exchange: Exchange) -> None:
         """A tunnel is over.  It is no request, and is counted by itself."""
         if exchange.code:
             self._telemetry.rejected.add((exchange.code,))
-        if self._log is not None:
-            self._log.record(exchange)
+        self._tell(exchange, None, None, None)
 
-    def _write(self, exchange: Exchange, ruling: Ruling | None) -> None:
+    def _write(self, exchange: Exchange, ruling: Ruling | None, recording: Recording | None,
+               request: Request | None = None) -> None:
         self._telemetry.record(exchange, ruling)
+        self._tell(exchange, ruling, recording, request)
+
+    def _tell(self, exchange: Exchange, ruling: Ruling | None, recording: Recording | None,
+              request: Request | None) -> None:
         if self._log is not None:
             self._log.record(exchange)
+        for observer in self._observers:
+            observer.over(exchange, ruling, recording, request)
 
     def close(self) -> None:
         self.sealing.close()

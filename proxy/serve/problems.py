@@ -11,11 +11,11 @@ from proxy.wire.application import Answer
 
 _EXTRA = {
     401: b'WWW-Authenticate: Bearer realm="signing-proxy"\r\n',
-    405: b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n",
     407: (b'Proxy-Authenticate: Basic realm="signing-proxy"\r\n'
           b'Proxy-Authenticate: Bearer realm="signing-proxy"\r\n'),
     503: b"Retry-After: 1\r\n",
 }
+_ALLOW = {"method_not_supported": b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"}
 _RESENDABLE = "Nothing was sent, so the request may be sent again."
 
 
@@ -41,7 +41,7 @@ def problem(error: ProxyError, request_id: str, sent: Sent) -> Answer:
         b"Signing-Proxy-Request-Id: %b\r\n"
         b'Proxy-Status: signing-proxy; error=%b; details="%b"\r\n'
         b"%b" % (len(body), sent.encode(), request_id.encode(), row.proxy_status.encode() or b"proxy_internal_error",
-                 row.code.encode(), _EXTRA.get(status, b"")))
+                 row.code.encode(), _EXTRA.get(status, b"") or _ALLOW.get(row.code, b"")))
     return Answer(line(status), fields, body)
 
 

@@ -91,7 +91,7 @@ async def test_with_the_token_the_bank_gets_the_callers_own_and_not_the_token(ba
 async def test_the_admin_port_needs_no_token_and_signs_nothing(bank, guarded):
     assert (await guarded.admin("/livez")).status == 200
     answer = await guarded.ask(post("/personal/v4/payments/domestic"), listener="admin")
-    assert answer.problem == (405, "method_not_supported", "no")
+    assert answer.problem == (404, "route_unknown", "no")
     assert (await guarded.admin("/personal/v5/accounts")).problem == (404, "route_unknown", "no")
     assert bank.received.total == 0
 

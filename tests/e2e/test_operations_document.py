@@ -90,7 +90,7 @@ def test_the_table_of_fields_is_what_a_line_has():
 
 async def test_the_table_of_paths_is_what_the_admin_port_answers(proxy):
     written = [path for row in table("Admin port", "path") for path in names(row[0])]
-    listed = (await proxy.admin("/")).body.decode().split()
+    listed = (await proxy.admin("/")).body.decode().splitlines()
     assert sorted(written) == sorted([*listed, "/"])
 
 
