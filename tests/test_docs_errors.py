@@ -1,4 +1,4 @@
-"""docs/errors.md says what proxy/errors.py says, and docs/troubleshooting.md what core/diagnosis/causes.py does."""
+"""docs/errors.md says what proxy/errors says, and docs/troubleshooting.md what core/diagnosis/causes.py does."""
 
 from __future__ import annotations
 

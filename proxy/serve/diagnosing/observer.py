@@ -53,8 +53,8 @@ class Diagnoses:
 
     keep = 0
 
-    def __init__(self, counts: Counts, log: Log | None, clock: Callable[[], float] = time.time) -> None:
-        """counts: by route and cause."""
+    def __init__(self, counts: Counts, log: Callable[[], Log | None], clock: Callable[[], float] = time.time) -> None:
+        """counts: by route and cause.  log: where lines go now; None where nothing is to be said."""
         self._counts = counts
         self._log = log
         self.clock = clock
@@ -125,13 +125,14 @@ class Diagnoses:
     def _say(self, exchange: Exchange, diagnosis: Diagnosis, now: float) -> None:
         key = (exchange.route, diagnosis.first.cause)
         last, unsaid = self._said.get(key, (0.0, 0))
-        if self._log is None:
+        log = self._log()
+        if log is None:
             return
         if now - last < QUIET:
             self._said[key] = (last, unsaid + 1)
             return
         self._said[key] = (now, 0)
-        self._log.event({
+        log.event({
             "level": "warning", "event": "diagnosis", "request_id": exchange.request_id, "route": exchange.route,
             "application": exchange.application, "method": exchange.method, "path": exchange.path,
             "status": exchange.status, **_told(diagnosis), **({"unsaid": unsaid} if unsaid else {}),
