@@ -26,10 +26,12 @@ class Observer(Protocol):
     keep: int
     """Bytes of every answer's body that recording.answer is to hold; 0 for those of refusals alone."""
 
-    def over(self, exchange: Exchange, ruling: Ruling | None, recording: Recording | None) -> None:
+    def over(self, exchange: Exchange, ruling: Ruling | None, recording: Recording | None,
+             request: Request | None) -> None:
         """Called on the event loop; returns at once and keeps nothing of the recording that holds a secret.
 
-        recording: None for what was refused before it was a call of a route.
+        recording: None for what was refused before it was a call of a route; request: what was refused then, None for
+        bytes that are no request, for tunnels and for what went to another host unsigned.
         """
 
 
@@ -38,12 +40,13 @@ class Recording:
 
     plan, signature, identity: of the last attempt that was sealed; plan.complete(signature) is what was sent.
     answer: the beginning of the answer's body as it came, as far as somebody wants it; else None.
-    received: bytes of the answer's body.  Times are those of perf_counter; durations are seconds.
+    received: bytes of the answer's body.  dialled: how long the connection took, 0 for one that was there.
+    Times are those of perf_counter; durations are seconds.
     """
 
-    __slots__ = ("answer", "attempts", "client", "client_name", "draft", "form", "identity", "key", "limit", "plan",
-                 "received", "request", "request_id", "response", "route", "sealed_at", "signature", "signing", "size",
-                 "started", "upstream")
+    __slots__ = ("answer", "attempts", "client", "client_name", "dialled", "draft", "form", "identity", "key", "limit",
+                 "plan", "received", "request", "request_id", "response", "route", "sealed_at", "signature", "signing",
+                 "size", "started", "upstream")
 
     def __init__(self, request: Request, route: Route, *, request_id: str, client: str, client_name: str,
                  form: Form) -> None:
@@ -61,7 +64,7 @@ class Recording:
         self.response: Response | None = None
         self.answer: bytearray | None = None
         self.attempts = self.received = self.size = self.limit = 0
-        self.started = self.sealed_at = self.signing = self.upstream = 0.0
+        self.started = self.sealed_at = self.signing = self.upstream = self.dialled = 0.0
 
     def begin(self, draft: Draft) -> None:
         self.started = perf_counter()

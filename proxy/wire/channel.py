@@ -53,10 +53,11 @@ class Home(Protocol):
 
 
 class Channel(asyncio.Protocol):
-    """born, idle_since: loop times.  used: it has answered before, so its peer may be closing it just now."""
+    """born, idle_since: loop times.  dialled: seconds it took to come up.  used: it has answered before, so its peer
+    may be closing it just now."""
 
-    __slots__ = ("_answered", "_reader", "_ticket", "_written_at", "born", "deadline", "idle_since", "phase", "pool",
-                 "transport", "used")
+    __slots__ = ("_answered", "_reader", "_ticket", "_written_at", "born", "deadline", "dialled", "idle_since", "phase",
+                 "pool", "transport", "used")
 
     def __init__(self, pool: Home) -> None:
         self.pool = pool
@@ -67,7 +68,7 @@ class Channel(asyncio.Protocol):
         self._ticket: Ticket | None = None
         self._reader: AnswerReader | None = None
         self._answered = False
-        self._written_at = 0.0
+        self._written_at = self.dialled = 0.0
 
     @property
     def usable(self) -> bool:
@@ -112,6 +113,7 @@ class Channel(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
+        self.dialled = self.pool.now() - self.born
         self.pool.add(self)
 
     def data_received(self, data: bytes) -> None:

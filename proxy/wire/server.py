@@ -62,8 +62,11 @@ class Server:
         return [sock.getsockname()[:2] for sock in server.sockets if sock.family in (socket.AF_INET, socket.AF_INET6)]
 
     async def listen_on(self, name: str, sock: socket.socket, *, accept: Accept = Connection) -> None:
-        """sock: a bound Unix socket, which is the server's from here on."""
-        server = await self._loop.create_unix_server(lambda: accept(self, name), sock=sock, backlog=_BACKLOG)
+        """sock: bound, of any family, and the server's from here on."""
+        if sock.family == socket.AF_UNIX:
+            server = await self._loop.create_unix_server(lambda: accept(self, name), sock=sock, backlog=_BACKLOG)
+        else:
+            server = await self._loop.create_server(lambda: accept(self, name), sock=sock, backlog=_BACKLOG)
         self._listeners.append(server)
 
     def register(self, connection: Live) -> bool:

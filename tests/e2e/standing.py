@@ -22,7 +22,7 @@ from proxy.emulator.records import Bell
 from proxy.keys.authority import Authority as ClientAuthority
 from proxy.keys.keyring import Keyring
 from proxy.wire.limits import Limits, Timeouts
-from tests.e2e.line import Answer, Line, connected, eventually, within
+from tests.e2e.line import Answer, Line, connected, eventually, request, within
 
 OTHER_ID = "00f0e0d0-c0b0-4a09-8070-605040302010"
 BANK_NAME = "open.nordea.com"
@@ -76,13 +76,16 @@ class Files:
 
 
 def configuration(bank: Emulator | str, files: Files, **changes: Any) -> Config:
-    """Ports are the system's choice; limits and timeouts may be given as dicts; `route` changes the only route."""
+    """Ports are the system's choice; limits and timeouts may be given as dicts; `route` changes the only route.
+
+    Whatever a test sends is judged by the proxy's own verification as well.
+    """
     upstream = bank if isinstance(bank, str) else f"https://127.0.0.1:{bank.port}"
     route = {"profile": "nordea", "upstream": upstream, "host": BANK_NAME, **changes.pop("route", {})}
     limits, timeouts = Limits(**changes.pop("limits", {})), Timeouts(**changes.pop("timeouts", {}))
     given = {"port": 0, "admin_port": 0, "upstream_ca_file": str(files.ca), "structured_logs": True,
              "applications": {"shop": files.shop.application()}, "routes": (Route(**route),), "timed_reload": 0.0,
-             "min_sigterm_delay": 0.0, **changes}
+             "min_sigterm_delay": 0.0, "self_verify": True, **changes}
     return Config(limits=limits, timeouts=timeouts, **given)
 
 
@@ -166,6 +169,11 @@ class Proxy:
 
     async def admin(self, path: str) -> Answer:
         return await self.ask(b"GET %b HTTP/1.1\r\nHost: localhost\r\n\r\n" % path.encode(), listener="admin")
+
+    async def act(self, path: str, *fields: str, token: str = "", body: bytes = b"") -> Answer:
+        """An action of the admin port.  token: presented when given."""
+        shown = (f"Authorization: Bearer {token}",) if token else ()
+        return await self.ask(request("POST", path, *shown, *fields, body=body), listener="admin")
 
     async def metric(self, name: str, **labels: str) -> float:
         """One sample of /metrics; 0 when there is none yet."""
