@@ -200,8 +200,9 @@ async def attach(sock: socket.socket, protocol: asyncio.BaseProtocol) -> None:
 
 
 async def _attach(sock: socket.socket, protocol: asyncio.BaseProtocol) -> None:
+    transport: object
     transport, _ = await asyncio.get_running_loop().create_connection(lambda: protocol, sock=sock)
-    if not isinstance(transport, asyncio.Transport):
+    if not isinstance(cast(object, transport), asyncio.Transport):
         # uvloop's, which owns the descriptor now, but forgets to tell the socket where the peer resets the connection
         # this early: collected as garbage, the socket would close whatever connection has that number by then.
         sock.detach()

@@ -35,7 +35,7 @@ class Patience:
         return limit if limit > _UNDER_WAY else 0.0
 
     def _after_close(self, now: float) -> float:
-        faded = self._closed_half * 2.0 ** min((now - self._closed_at) / _FADES, 64.0)
+        faded: float = self._closed_half * 2.0 ** min((now - self._closed_at) / _FADES, 64.0)
         if faded >= UNSAFE_IDLE:
             self._closed_half = UNSAFE_IDLE
         return faded

@@ -40,7 +40,8 @@ async def _form(ground: Ground, form: Form, count: int) -> Figure:
         executed = bank.executions.total
     wrong = [one for one in sent if one.number not in arrived or differences(one, arrived[one.number])]
     bad = len(wrong) + refused + abs(executed - count)
-    return none_of(PROMISE, f"mismatches, {form} form", bad, count, wrong[0].raw[:80].decode("latin-1") if wrong else "")
+    first = wrong[0].raw[:80].decode("latin-1") if wrong else ""
+    return none_of(PROMISE, f"mismatches, {form} form", bad, count, first)
 
 
 async def _caller(proxy: Proxy, form: Form, queue: Iterator[Generated], random: Random) -> int:

@@ -24,7 +24,8 @@ ALLOWED_PERCENT = 0.01
 async def run(ground: Ground, size: float) -> list[Figure]:
     each = scaled(COUNT, size, least=CALLERS * 4) // CALLERS
     books = Books()
-    async with ground.bank(keep=each * CALLERS + 1, keep_alive=KEEP_ALIVE_S) as bank, ground.child(bank, quiet=True) as child:
+    async with (ground.bank(keep=each * CALLERS + 1, keep_alive=KEEP_ALIVE_S) as bank,
+                ground.child(bank, quiet=True) as child):
         await asyncio.gather(*(_caller(child.port, number, each, books) for number in range(CALLERS)))
         books.compare(execution.target for execution in bank.executions)
         connections = bank.connections
