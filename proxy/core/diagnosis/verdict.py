@@ -46,7 +46,7 @@ class Diagnosis(Struct, frozen=True):
     def document(self) -> dict[str, object]:
         """All of it, as /status, a saved exchange and 'explain --json' have it."""
         return {**self.told(), "status": self.status, "scope": self.scope,
-                "candidates": [_candidate(candidate) for candidate in self.candidates]}
+                "causes": [_candidate(candidate) for candidate in self.candidates]}
 
 
 def _candidate(candidate: Candidate) -> dict[str, object]:
