@@ -18,7 +18,7 @@ from proxy.cli.verification.captured import Captured
 
 Change = Callable[[bytes], bytes]
 
-LARGEST = 1 << 18
+LARGEST = 1 << 16
 """Bytes up to which a body is written anew; a megabyte of JSON would take seconds."""
 
 _BUDGET = 1 << 24
@@ -43,10 +43,8 @@ _EDGES: tuple[tuple[str, str, Change], ...] = (
     ("digest_white_space", "without white space at its ends", lambda body: body.strip()),
     ("digest_white_space", "with a line break at its end", lambda body: body + b"\n"),
     ("digest_white_space", "with CR LF at its end", lambda body: body + b"\r\n"),
-    ("digest_white_space", "without any white space", lambda body: re.sub(rb"\s", b"", body)),
-    ("digest_white_space", "without line breaks", lambda body: re.sub(rb"[\r\n]", b"", body)),
-    ("digest_line_ends", "with CR LF line ends",
-     lambda body: body.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")),
+    ("digest_line_ends", "with CR LF line ends", lambda body: _with_crlf(body)),
+    ("digest_line_ends", "with CR LF line ends, also at its end", lambda body: _with_crlf(body) + b"\r\n"),
     ("digest_line_ends", "with LF line ends", lambda body: body.replace(b"\r\n", b"\n")),
     ("digest_charset", "with a byte order mark", lambda body: b"\xef\xbb\xbf" + body),
     ("digest_charset", "without its byte order mark", lambda body: body.removeprefix(b"\xef\xbb\xbf")),
@@ -59,7 +57,15 @@ _EDGES: tuple[tuple[str, str, Change], ...] = (
     ("digest_charset", "in ASCII, other characters as '?'",
      lambda body: body.decode("utf-8", "replace").encode("ascii", "replace")),
     ("digest_white_space", "with a zero byte at its end", lambda body: body + b"\0"),
+    ("digest_white_space", "without line breaks", lambda body: re.sub(rb"[\r\n]", b"", body)),
+    ("digest_white_space", "without any white space", lambda body: re.sub(rb"\s", b"", body)),
 )
+_INSIDE = 2
+"""The last of them also change JSON, where another writing is the likelier cause."""
+
+
+def _with_crlf(body: bytes) -> bytes:
+    return body.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
 
 
 def other_bodies(message: Captured) -> Iterator[tuple[str, str, bytes]]:
@@ -76,19 +82,24 @@ def other_bodies(message: Captured) -> Iterator[tuple[str, str, bytes]]:
 
 
 def _every(message: Captured) -> Iterator[tuple[str, str, bytes]]:
-    whole = [("", "the body", message.body)]
+    body = ("", "the body", message.body)
+    yield from _edged(body, _EDGES[:-_INSIDE])
+    rewritten = []
     for one in _rewritten(message):
-        whole.append(one)
+        rewritten.append(one)
         yield one
-    for cause, what, data in whole:
-        if cause in ("digest_empty", "digest_twice"):
-            continue
-        for edge, how, change in _EDGES:
-            changed = change(data)
-            if changed != data:
-                yield cause or edge, f"{what}, {how}" if cause else f"{what} {how}", changed
-    ends = message.body.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
-    yield "digest_line_ends", "the body with CR LF line ends, also at its end", ends + b"\r\n"
+    yield from _edged(body, _EDGES[-_INSIDE:])
+    for one in rewritten:
+        if one[0] not in ("digest_empty", "digest_twice"):
+            yield from _edged(one, _EDGES)
+
+
+def _edged(one: tuple[str, str, bytes], edges: tuple[tuple[str, str, Change], ...]) -> Iterator[tuple[str, str, bytes]]:
+    cause, what, data = one
+    for edge, how, change in edges:
+        changed = change(data)
+        if changed != data:
+            yield cause or edge, f"{what}, {how}" if cause else f"{what} {how}", changed
 
 
 def normalised_form(message: Captured) -> bytes:
@@ -118,12 +129,12 @@ def _rewritten(message: Captured) -> Iterator[tuple[str, str, bytes]]:
     yield "digest_quoted", "the body in quotes", b'"' + body + b'"'
     yield "digest_quoted", "the body as a text in JSON", json.dumps(body.decode("utf-8", "replace")).encode()
     yield "digest_quoted", "the body as Python shows bytes", repr(body).encode()
+    yield from _forms(body)
     yield "digest_encoded", "the body's base64", base64.b64encode(body)
     yield "digest_encoded", "the body in hexadecimal", body.hex().encode()
     yield "digest_encoded", "the body with URL encoding", quote(body, safe="").encode()
     yield "digest_encoded", "the body without its URL encoding", unquote(body.decode("latin-1"), "latin-1").encode(
         "latin-1", "replace")
-    yield from _forms(body)
     yield from _json(body)
 
 

@@ -43,7 +43,7 @@ def contents(message: Captured, string: SigningString) -> Iterator[Mistake]:
 
 def _targets(message: Captured) -> Iterator[Mistake]:
     yield _target("no_query", "", lambda path: path.partition("?")[0])
-    yield _target("no_query", "but its '?' was signed", lambda path: path.partition("?")[0] + "?")
+    yield _target("no_query", "but its '?' was signed", lambda path: re.sub(r"(?<=\?).*", "", path))
     for host in dict.fromkeys(host for host, _ in _other_hosts(message) if host):
         for start in (f"https://{host}", f"http://{host}", host, f"//{host}"):
             yield _target("whole_url", "" if "://" in start else "without its scheme", partial(add, start))

@@ -12,7 +12,7 @@ from proxy.cli.verification.findings import Finding
 
 _STRICT = re.compile(
     r'keyId="(?P<keyId>[^"\\\r\n]+)",algorithm="(?P<algorithm>[^"\\\r\n]+)",'
-    r'headers="(?P<headers>[^"\\\r\n]+)",signature="(?P<signature>[^"\\\r\n]+)"')
+    r'headers="(?P<headers>[^"\\\r\n]+)",signature="(?P<signature>[^"\r\n]*[^"\\\r\n])"')
 _PARAMETER = re.compile(r"""([A-Za-z]+)\s?=\s?["']?([^"',]*)["']?""")
 _LONGEST = 16384
 _NAMES = ("keyId", "algorithm", "headers", "signature")

@@ -61,9 +61,9 @@ def _core() -> Iterator[Mistake]:
     yield core("no_space", _gap(":", first=True), "in the first line")
     yield core("no_space", _gap(":", first=False), "in all lines but the first")
     yield core("crlf", changed(join="\r\n"))
-    yield core("trailing_newline", lambda s: s._replace(tail=s.join))
     yield core("trailing_newline", changed(tail="\n"))
-    yield core("trailing_newline", lambda s: s._replace(tail=s.join * 2), "two of them")
+    yield core("trailing_newline", changed(tail="\r\n"), "CR LF")
+    yield core("trailing_newline", changed(tail="\n\n"), "two of them")
 
 
 def _gap(gap: str, first: bool | None = None) -> Edit:

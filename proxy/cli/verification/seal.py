@@ -33,12 +33,12 @@ class KnownKey:
 class Opened:
     """What a signature says of itself.  by: whose it is; None without RSA.  findings: what is wrong with the scheme.
 
-    is_signed: whether it is over these bytes.  hash: in hex, "" with PSS, which hides it.
+    is_signed: whether it is over these bytes; None where nobody can tell.  hash: in hex, "" with PSS, which hides it.
     """
 
     by: KnownKey | None
     findings: tuple[Finding, ...]
-    is_signed: Callable[[bytes], bool]
+    is_signed: Callable[[bytes], bool] | None
     hash: str = ""
 
 
@@ -90,7 +90,7 @@ def _no_rsa(signature: bytes) -> Opened | None:
         return Opened(None, (finding,), _hashes_to("sha256", signature), signature.hex())
     if 64 <= len(signature) <= 72 and (signature[0] == 0x30 or len(signature) == 64):
         finding = Finding("not_rsa", f"it has {len(signature)} bytes, as of an elliptic curve")
-        return Opened(None, (finding,), lambda string: False)
+        return Opened(None, (finding,), None)
     return None
 
 

@@ -57,13 +57,18 @@ def candidates(right: SigningString, message: Captured) -> Iterator[Made]:
     yield from pairs
     for one in (*others, *rare):
         yield from _further(one, core)
+    yield from _two_more(core, pairs)
     for index, one in enumerate(others):
         yield from _further(one, others[index + 1:])
-    for mistakes, _ in pairs:
-        steps = [((mistake,), right) for mistake in mistakes]
-        for one in (*core, *others):
-            for two in _further(one, steps[:1]):
-                yield from _further(two, steps[1:])
+    yield from _two_more(others, pairs)
+
+
+def _two_more(ones: list[Made], pairs: list[Made]) -> Iterator[Made]:
+    """Each with each pair on top."""
+    for (first, second, *_), _ in pairs:
+        for one in ones:
+            for two in _further(one, [((first,), one[1])]):
+                yield from _further(two, [((second,), one[1])])
 
 
 def _distinct(right: SigningString, mistakes: Iterable[Mistake]) -> list[Mistake]:
