@@ -59,7 +59,7 @@ Exit codes: 0 valid, 1 invalid, 2 the message or the key cannot be read.
 @click.option("--body-file", metavar="FILE", help="Its body ('-': standard input), if it is not in FILE.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
 def verify(explain: bool, as_json: bool, **given: Any) -> int:
-    """Judge a captured request, and explain the first difference; with --explain, find the mistake."""
+    """Judge a captured request; with --explain, find the mistake in it."""
     from proxy.cli.verify_inputs import chosen, requests
     from proxy.cli.verify_keys import one_key, shown_keys
 
