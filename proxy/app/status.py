@@ -98,7 +98,8 @@ def authority_report(authority: Authority | None) -> Mapping[str, object] | None
 
 def status_report(*, state: str, log_level: str, since: datetime, listeners: Iterable[tuple[str, str, int]],
                   rings: Mapping[str, Slots], gateway: Gateway, server: Server, pools: Mapping[Origin, Pool],
-                  passages: Passages, authority: Authority | None) -> Mapping[str, object]:
+                  passages: Passages, authority: Authority | None,
+                  audit: Mapping[str, object] | None) -> Mapping[str, object]:
     """The document behind /status."""
     return {
         "version": __version__, "state": state, "started_at": since.isoformat(timespec="seconds"),
@@ -106,7 +107,7 @@ def status_report(*, state: str, log_level: str, since: datetime, listeners: Ite
         "listeners": [{"name": name, "address": address, "port": port} for name, address, port in listeners],
         "in_flight": gateway.in_flight, "connections": len(server.connections), "buffered_bytes": server.buffered,
         "applications": {name: application_report(ring) for name, ring in rings.items()},
-        "open_tunnels": passages.open, "certificate_authority": authority_report(authority),
+        "open_tunnels": passages.open, "certificate_authority": authority_report(authority), "audit": audit,
         "upstreams": {str(origin): dict(zip(("connections", "idle", "waiting"), pool.counts, strict=True))
                       for origin, pool in pools.items()},
     }

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from proxy.core.exchange import Exchange
 from proxy.core.message import Request, Response
+from proxy.serve.auditing import Auditing
 from proxy.serve.clock import Clock
 from proxy.serve.recording import Recording
 from proxy.serve.route import Route
@@ -21,6 +22,7 @@ class Desk(Protocol):
     sealing: Sealing
     timeouts: Timeouts
     full_paths: bool
+    audit: Auditing | None
     kept: int
     """Bytes of every answer's body that observers want; 0 when none does."""
 

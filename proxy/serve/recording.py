@@ -9,6 +9,7 @@ from __future__ import annotations
 from time import perf_counter
 from typing import Protocol
 
+from proxy.audit.entries import Intent
 from proxy.core.exchange import Exchange, Form, Outcome, Timings, path_in_full, path_template
 from proxy.core.message import Request, Response
 from proxy.core.signing import Draft, Plan
@@ -39,14 +40,15 @@ class Recording:
     """request: as it was received, less the prefix that the route strips.  draft: None before it was prepared.
 
     plan, signature, identity: of the last attempt that was sealed; plan.complete(signature) is what was sent.
+    intent: what the audit trail was told last before a signature.
     answer: the beginning of the answer's body as it came, as far as somebody wants it; else None.
     received: bytes of the answer's body.  dialled: how long the connection took, 0 for one that was there.
     Times are those of perf_counter; durations are seconds.
     """
 
-    __slots__ = ("answer", "attempts", "client", "client_name", "dialled", "draft", "form", "identity", "key", "limit",
-                 "plan", "received", "request", "request_id", "response", "route", "sealed_at", "signature", "signing",
-                 "size", "started", "upstream")
+    __slots__ = ("answer", "attempts", "client", "client_name", "dialled", "draft", "form", "identity", "intent", "key",
+                 "limit", "plan", "received", "request", "request_id", "response", "route", "sealed_at", "signature",
+                 "signing", "size", "started", "upstream")
 
     def __init__(self, request: Request, route: Route, *, request_id: str, client: str, client_name: str,
                  form: Form) -> None:
@@ -59,6 +61,7 @@ class Recording:
         self.draft: Draft | None = None
         self.identity: Identity | None = None
         self.plan: Plan | None = None
+        self.intent: Intent | None = None
         self.signature = b""
         self.key = ""
         self.response: Response | None = None
