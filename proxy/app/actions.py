@@ -1,7 +1,7 @@
 """What can be asked of a running proxy at its admin port: reload, rotate, change the log level, end.
 
 Every action is a POST.  What it needs stands in the query or in a JSON object; the answer is JSON, or an error with a
-code of proxy/errors.py.
+code of proxy/errors.
 """
 
 from __future__ import annotations

@@ -37,6 +37,7 @@ class Desk:
     clock: Callable[[], float]
     changed: Callable[[], None]
     max_body: int
+    keep_alive: float | None = None
 
 
 class Connection:
@@ -44,7 +45,7 @@ class Connection:
 
     def __init__(self, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, desk: Desk) -> None:
         self.number = number
-        self.idle = False
+        self.idle = self._served = False
         self._reader, self._writer, self._desk = reader, writer, desk
 
     async def run(self) -> None:
@@ -82,7 +83,7 @@ class Connection:
         head: Head | None = None
         raw: bytes | None = b""
         try:
-            raw = await read_head(self._reader)
+            raw = await self._next_head()
             if raw is None:
                 return "close"
             self.idle = False
@@ -94,7 +95,18 @@ class Connection:
             body = await self._body(head)
         except Malformed as error:
             return await self._malformed(raw or b"", head, error)
+        self._served = True
         return await self._serve(self._record(head, body, fault), head, fault)
+
+    async def _next_head(self) -> bytes | None:
+        """None: the caller has ended the connection, or has been silent for too long since its last request; one that
+        is just coming in is then lost, as at a bank."""
+        patience = self._desk.keep_alive if self._served else None
+        try:
+            async with asyncio.timeout(patience):
+                return await read_head(self._reader)
+        except TimeoutError:
+            return None
 
     async def _body(self, head: Head) -> Body:
         if head.one("expect").lower() == "100-continue":

@@ -42,7 +42,7 @@ class Emulator:
         self.connections = 0
         self.port = options.port
         self._desk = Desk(self.verifier, self.bank, self.faults, self.received, self.executions, options.clock,
-                          self._bell.ring, options.max_body)
+                          self._bell.ring, options.max_body, options.keep_alive)
         self._open: dict[asyncio.Task[None], Connection] = {}
         self._crashes: list[BaseException] = []
         self._server: asyncio.Server | None = None

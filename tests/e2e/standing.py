@@ -135,6 +135,8 @@ class Proxy:
         self.running = Running(self.config, rings, os.environ, authority)
         try:
             await self.running.start()
+            for pool in self.running.pools.values():
+                pool.patience.kept(10.0)        # as if the bank had been called before
         except BaseException:
             await self.running.close()
             raise
