@@ -23,6 +23,7 @@ from proxy.errors import ProxyError, Refused
 from proxy.serve.auditing import Auditing
 from proxy.serve.call import Call
 from proxy.serve.clock import Clock
+from proxy.serve.desk import Hint
 from proxy.serve.entrance import Elsewhere, Entrance, ToBank
 from proxy.serve.forward import Forward
 from proxy.serve.inside import client_name, destination_of, form_of
@@ -64,6 +65,7 @@ class Gateway:
         self.full_paths = full_paths
         self.audit: Auditing | None = None
         self.kept = 0
+        self.hint: Hint | None = None
         self._observers: tuple[Observer, ...] = ()
         self.clock = Clock()
         self.sealing = Sealing()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,8 @@ def test_the_chain_goes_on_after_a_crash_at_any_byte(path):
     write(path, range(1))
     data = path.read_bytes()
     lines = data.splitlines(keepends=True)
-    for size in range(len(data)):
+    ends = {end + near for end in accumulate(map(len, lines)) for near in range(-3, 4)}
+    for size in sorted({*range(0, len(data), 5), *ends} & set(range(len(data)))):
         path.write_bytes(data[:size])
         write(path, range(5, 6))
         report = judged(path)
@@ -69,7 +71,7 @@ def test_a_second_crash_while_the_first_is_told(path):
     with opened(path) as writer:
         writer.write([intent(5)])
     data = path.read_bytes()
-    for size in range(data.index(b'"event":"torn"') - 90, data.index(b'"event":"opened"', 400) + 50):
+    for size in range(data.index(b'"event":"torn"') - 90, data.index(b'"event":"opened"', 400) + 50, 3):
         path.write_bytes(data[:size])
         write(path, range(7, 8))
         assert judged(path).broken is None, size
@@ -250,3 +252,9 @@ def test_when_lines_are_forced_onto_the_disk(path, policy, forced, monkeypatch):
         writer.idle()
         writer.idle()
     assert len(asked) == forced
+
+
+def test_the_document_lists_every_field():
+    text = (Path(__file__).parents[2] / "docs" / "audit.md").read_text(encoding="utf-8")
+    section = text.partition("## Fields")[2].partition("The trail tells of itself")[0]
+    assert tuple(re.findall(r"^\| `(\w+)` \|", section, re.M)) == FIELDS
