@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 
 from proxy.app.listeners import Doors, gate
 from proxy.app.token_files import AdminTokens
@@ -15,6 +17,8 @@ from proxy.wire.server import Bound, Server
 
 ADMIN = "admin"
 """Its name among the listeners."""
+_LAST_WORDS = 0.5
+_STEP = 0.01
 _LIMITS = Limits(body=1024, connections=64)
 
 
@@ -40,6 +44,16 @@ class AdminPort:
         return bound
 
     async def close(self) -> None:
+        """Whoever asked for the end is to hear that it comes."""
         await self._pages.close()
-        if self.server is not None:
-            await self.server.close()
+        server = self.server
+        if server is None:
+            return
+        server.stop_accepting()
+        server.draining = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_WORDS):
+                while server.connections:
+                    server.close_idle()
+                    await asyncio.sleep(_STEP)
+        await server.close()

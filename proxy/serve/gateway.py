@@ -22,6 +22,7 @@ from proxy.core.target import path_of
 from proxy.errors import ProxyError, Refused
 from proxy.serve.call import Call
 from proxy.serve.clock import Clock
+from proxy.serve.desk import Hint
 from proxy.serve.entrance import Elsewhere, Entrance, ToBank
 from proxy.serve.forward import Forward
 from proxy.serve.inside import client_name, destination_of, form_of
@@ -38,7 +39,7 @@ from proxy.wire.connection import Connection
 from proxy.wire.limits import Limits, Timeouts
 
 if TYPE_CHECKING:
-    from proxy.serve.logline import LogLines
+    from proxy.serve.logline import RequestLog
 
 _REQUEST_ID = re.compile(rb"[0-9A-Za-z._-]{1,64}")
 
@@ -50,7 +51,7 @@ class Gateway:
     """Implements wire.application.Application and desk.Desk.  full_paths: log paths as they are."""
 
     def __init__(self, entrances: Mapping[str, Entrance], interception: Interception, passages: Passages, *,
-                 limits: Limits, timeouts: Timeouts, telemetry: Telemetry, log: LogLines | None,
+                 limits: Limits, timeouts: Timeouts, telemetry: Telemetry, log: RequestLog | None,
                  full_paths: bool = False) -> None:
         """entrances: by listener name."""
         self._entrances = entrances
@@ -62,6 +63,7 @@ class Gateway:
         self.timeouts = timeouts
         self.full_paths = full_paths
         self.kept = 0
+        self.hint: Hint | None = None
         self._observers: tuple[Observer, ...] = ()
         self.clock = Clock()
         self.sealing = Sealing()
@@ -209,6 +211,10 @@ class Gateway:
             self._log.record(exchange)
         for observer in self._observers:
             observer.over(exchange, ruling, recording, request)
+
+    def log_to(self, log: RequestLog | None) -> None:
+        """Where the lines of requests go from now on; None: nowhere."""
+        self._log = log
 
     def close(self) -> None:
         self.sealing.close()
