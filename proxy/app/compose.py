@@ -169,7 +169,7 @@ def egress(config: Config, environ: Mapping[str, str]) -> Egress | None:
     password = Secret(b"")
     if settings.password_file is not None or settings.password_env is not None:
         password = read_secret(file=settings.password_file, env=settings.password_env, what="egress proxy password",
-                               allow_group_read=False, environ=environ).secret
+                               allow_group_read=settings.allow_group_read, environ=environ).secret
     return Egress(host, port, settings.username or "", password)
 
 

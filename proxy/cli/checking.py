@@ -72,8 +72,8 @@ def _files(config: Config) -> Iterator[Row]:
     if egress is not None and (egress.password_file or egress.password_env):
         name = "egress_proxy.password"
         try:
-            read_secret(file=egress.password_file, env=egress.password_env, what=name, allow_group_read=True,
-                        environ=applications.environ())
+            read_secret(file=egress.password_file, env=egress.password_env, what=name,
+                        allow_group_read=egress.allow_group_read, environ=applications.environ())
             yield Row("file", name, True, "")
         except KeyUnusable as error:
             yield Row.problem("file", name, error)
@@ -91,7 +91,7 @@ def _listeners(config: Config) -> Iterator[Row]:
         ways = []
         try:
             if listener.client_token_file is not None:
-                count = len(read_tokens(listener.client_token_file))
+                count = len(read_tokens(listener.client_token_file, allow_group_read=config.token_allow_group_read))
                 ways.append(f"{count} client tokens" if count > 1 else "a client token")
             if listener.tls is not None:
                 tls_context(listener.tls)

@@ -180,6 +180,8 @@ class EgressProxy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     username: Annotated[str | None, Meta(description="User name for Basic authentication.")] = None
     password_file: Annotated[str | None, Meta(description="File that holds the password.")] = None
     password_env: Annotated[str | None, Meta(description="Environment variable that holds the password.")] = None
+    allow_group_read: Annotated[bool, Meta(description=(
+        "Accept a password file that its group may read, as a Kubernetes `fsGroup` makes it."))] = False
 
 
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -197,6 +199,8 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     client_token_file: Annotated[str | None, Meta(description=(
         "File with the tokens, one per line, of which callers must present one: `Proxy-Authorization: Bearer …`, or "
         "as the password of `http://any:token@host:port`."))] = None
+    token_allow_group_read: Annotated[bool, Meta(description=(
+        "Accept token files that their group may read, as a Kubernetes `fsGroup` makes them."))] = False
     unsafe_listen: Annotated[bool, Meta(description=(
         "Listen on any address without a token, because something else keeps strangers out."))] = False
     applications: Annotated[dict[str, Application], Meta(description="Applications registered at the bank, by name.")
