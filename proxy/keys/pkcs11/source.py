@@ -80,12 +80,13 @@ class Pkcs11Source(KeySource):
     """One key on a token.
 
     certificate_file: used where the settings name no certificate on the token.  environ: where pin_env is looked up at
-    each load.
+    each load.  early: its certificate need not be valid yet.
     """
 
     def __init__(self, settings: Pkcs11Key, certificate_file: str | None = None, *, allow_group_read: bool = False,
-                 environ: Mapping[str, str] = os.environ) -> None:
+                 environ: Mapping[str, str] = os.environ, early: bool = False) -> None:
         self._settings = settings
+        self._early = early
         self._certificate_file = certificate_file
         self._allow_group_read = allow_group_read
         self._environ = environ
@@ -108,7 +109,8 @@ class Pkcs11Source(KeySource):
                            deadline=LOAD_DEADLINE_S, code="pkcs11_token")
         certificate = _certificate_of(found.modulus, found.certificates or self._in_file())
         public_key = _public_key(found, certificate, f"{where}, key with {name}")
-        return admit(Pkcs11Signer(thread, where, pin, name, public_key), public_key, certificate, now)
+        return admit(Pkcs11Signer(thread, where, pin, name, public_key), public_key, certificate, now,
+                     early=self._early)
 
     def _in_file(self) -> tuple[bytes, ...]:
         path = self._certificate_file
