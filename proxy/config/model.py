@@ -238,6 +238,9 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     quiet: Annotated[bool, Meta(description="Log errors only.")] = False
     debug_logs: Annotated[bool, Meta(description="Log more, still without values or secrets.")] = False
     structured_logs: Annotated[bool, Meta(description="Log lines as JSON.")] = False
+    hint_header: Annotated[bool, Meta(description=(
+        "Tell callers why the bank refused, in an answer header `Signing-Proxy-Hint`; the answer's head then waits for "
+        "its body, up to 16 KiB."))] = False
     log_paths: Annotated[Literal["template", "full"], Meta(description=(
         "Paths in log lines: `template` hides account numbers and other ids, `full` shows everything but the "
         "query."))] = "template"

@@ -48,7 +48,7 @@ class TransitSigner:
         self.bits = public_key.key_size
         self.spki_sha256 = spki_sha256(public_key)
         lanes = vault.settings.transit_lanes
-        self.lanes = Lanes("vault-transit", lanes, lanes * _WAITING)
+        self.lanes = Lanes("vault-transit", lanes, lanes * _WAITING, vault.settings.transit_timeout)
 
     def sign(self, message: bytes) -> bytes:
         """Raises KeyUnusable within transit_timeout.  What comes back is verified: a bank must not see a bad one."""
