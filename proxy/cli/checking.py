@@ -42,7 +42,7 @@ def check_everything(config: Config, now: datetime) -> list[Row]:
     rows = [*_files(config), *_listeners(config)]
     rows += [_application(name, application, now, keys, vault) for name, application in config.applications.items()]
     for name, application in config.applications.items():
-        rows += _next_key(name, application, now)
+        rows += _next_key(name, application, now, vault)
     rows += [_route(route, config.applications[route.application], now, keys, vault) for route in resolve(config)]
     return rows + list(_authority(config))
 
@@ -115,10 +115,10 @@ def _application(name: str, application: Application, now: datetime, keys: Keys,
     return Row("application", name, True, _describe(loaded), warnings=loaded.warnings, facts=_facts(loaded))
 
 
-def _next_key(name: str, application: Application, now: datetime) -> Iterator[Row]:
+def _next_key(name: str, application: Application, now: datetime, vault: Vault | None) -> Iterator[Row]:
     label = f"{name}, next key"
     try:
-        loaded = applications.next_key(application, now)
+        loaded = applications.next_key(application, now, vault)
     except KeyUnusable as error:
         yield Row.problem("application", label, error)
         return
