@@ -30,6 +30,7 @@ from proxy.keys.vault.verdicts import TRANSIENT
 from proxy.serve.entrance import Entrance
 from proxy.serve.passages import Passages
 from proxy.serve.route import Route
+from proxy.serve.selfverify import SelfVerify
 from proxy.serve.telemetry import Telemetry
 from proxy.wire.dial import Dialer, Egress, Origin, Resolver
 from proxy.wire.outbound import Outbound
@@ -72,7 +73,7 @@ def _slots(name: str, application: Application, routes: list[ResolvedRoute], env
     def ring(label: str, source: KeySource | None) -> Keyring:
         return Keyring(label, credential_source(application, environ, vault), source, required_spki_sha256=required)
 
-    following = next_key_source(application, environ)
+    following = next_key_source(application, environ, vault)
     return Slots(name, ring(name, key_source(application, environ, vault)),
                  ring(f"{name}, next key", following) if following is not None else None, application.rotation)
 
@@ -89,10 +90,12 @@ def authority(config: Config, environ: Mapping[str, str]) -> Authority | None:
 
 
 def load_keys(rings: Mapping[str, Slots], *, wait_s: float = 0.0, sleep: Callable[[float], object] = time.sleep,
-              clock: Callable[[], float] = time.monotonic) -> None:
+              clock: Callable[[], float] = time.monotonic, waiting: Callable[[str], None] = lambda sentence: None,
+              ) -> None:
     """Loads every keyring.  wait_s: how long a Vault that cannot serve yet is waited for, all keyrings together.
 
-    Raises KeyUnusable, which names the application.
+    sleep: true when there is no need to go on.  waiting: told for what.  Raises KeyUnusable, which names the
+    application.
     """
     end = clock() + wait_s
     for name, slots in rings.items():
@@ -106,7 +109,9 @@ def load_keys(rings: Mapping[str, Slots], *, wait_s: float = 0.0, sleep: Callabl
                     raise KeyUnusable(error.code,
                                       f"application {name}: {error.detail or error.problem.code}") from error
                 log.warning("application %s: waiting for Vault, %.0f seconds more at most: %s", name, left, error)
-            sleep(min(_LOOK_AGAIN_S, left))
+                waiting(f"application {name} waits for Vault ({error.code})")
+            if sleep(min(_LOOK_AGAIN_S, left)):
+                return
 
 
 def count_rotations(rings: Mapping[str, Slots], telemetry: Telemetry) -> None:
@@ -164,7 +169,7 @@ def egress(config: Config, environ: Mapping[str, str]) -> Egress | None:
     password = Secret(b"")
     if settings.password_file is not None or settings.password_env is not None:
         password = read_secret(file=settings.password_file, env=settings.password_env, what="egress proxy password",
-                               allow_group_read=False, environ=environ).secret
+                               allow_group_read=settings.allow_group_read, environ=environ).secret
     return Egress(host, port, settings.username or "", password)
 
 
@@ -192,12 +197,15 @@ def _origin(route: ResolvedRoute) -> Origin:
     return Origin(route.upstream.host, route.upstream.port, route.upstream.name.strip("[]"))
 
 
-def routes(config: Config, rings: Mapping[str, Slots], banks: Mapping[Origin, Pool]) -> dict[str, RouteTable[Route]]:
+def routes(config: Config, rings: Mapping[str, Slots], banks: Mapping[Origin, Pool], telemetry: Telemetry,
+           ) -> dict[str, RouteTable[Route]]:
     """By listener."""
     built = [Route(name=r.name, listener=r.listener, prefix=r.prefix, strip=r.strip, application=r.application,
                    upstream=str(_origin(r)), host=canonical_host(r.upstream.name), port=r.upstream.public_port,
                    base=r.upstream.base.encode(), access=r.access, payments=r.payments, rules=r.rules,
-                   slots=rings[r.application], pool=banks[_origin(r)]) for r in resolve(config)]
+                   slots=rings[r.application], pool=banks[_origin(r)],
+                   self_verify=SelfVerify(r.name, r.rules, telemetry.self_verify) if r.self_verify else None)
+             for r in resolve(config)]
     return {listener: RouteTable([route for route in built if route.listener == listener])
             for listener in config.all_listeners()}
 

@@ -1,10 +1,9 @@
-"""Start, signals, drain and exit code of one proxy process.
+"""Start, signals and the running state of one proxy process; ending.py is how it ends.
 
-SIGTERM   not ready at once; requests are accepted for min_sigterm_delay more seconds, each answer closes its
-          connection; then no new connections, what is in hand is finished, at most until max_sigterm_delay
-SIGINT    the same without the first wait
-SIGHUP    keys and credentials are read again
-A second SIGTERM or SIGINT stops at once.
+start     the admin port, then the keys, then the listeners: probes are answered while Vault is awaited
+SIGHUP    keys, credentials and tokens are read again
+SIGUSR1   the log says more (debug), or as much as before
+SIGTERM, SIGINT   the end
 """
 
 from __future__ import annotations
@@ -19,28 +18,34 @@ from typing import Any
 
 from proxy import __version__
 from proxy.app import compose, process, status
+from proxy.app.actions import Actions
+from proxy.app.admin_port import ADMIN, AdminPort
+from proxy.app.audit_trail import AuditTrail
+from proxy.app.ending import Ending
 from proxy.app.expiry import Expiry
+from proxy.app.key_start import KeyStart
 from proxy.app.listeners import Doors, gate
-from proxy.app.reloads import Reloads
-from proxy.config.address import is_loopback, where
-from proxy.config.model import Config, Listener
+from proxy.app.log_level import LogLevel
+from proxy.app.reloads import Reloaded, Reloads
+from proxy.app.systemd import Notify, PassedSockets
+from proxy.app.token_files import TokenFile
+from proxy.config.address import where
+from proxy.config.model import Config
 from proxy.keys.authority import Authority
-from proxy.serve.admin import Admin, Health
-from proxy.serve.gate import Gate
+from proxy.serve.admin import Table
+from proxy.serve.diagnosing import Diagnoses
 from proxy.serve.gateway import Gateway
+from proxy.serve.health import Health, pages
 from proxy.serve.interception import Interception
 from proxy.serve.logline import LogLines, Messages
 from proxy.serve.telemetry import Telemetry
-from proxy.wire.limits import Limits
 from proxy.wire.server import Server
 
 log = logging.getLogger("proxy")
 
 _TICK = 0.25
-ADMIN = "admin"
 _FILES = 128
 """Open files besides the connections of the listeners and the pools."""
-_ADMIN_LIMITS = Limits(body=1024, connections=64)
 
 
 def run(config: Config, *, environ: Mapping[str, str] = os.environ,
@@ -52,7 +57,6 @@ def run(config: Config, *, environ: Mapping[str, str] = os.environ,
     process.harden()
     messages = process.configure_logging(structured=config.structured_logs, quiet=config.quiet, debug=config.debug_logs)
     rings = compose.keyrings(config, environ)
-    compose.load_keys(rings, wait_s=rings.vault.settings.start_timeout if rings.vault is not None else 0.0)
     authority = compose.authority(config, environ)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(_serve(lambda: Running(config, rings, environ, authority), ready, messages))
@@ -70,9 +74,10 @@ async def _serve(make: Callable[[], Running], ready: Callable[[Running], None], 
     running = make()
     messages.lines = running.lines
     try:
-        await running.start()
-        ready(running)
-        return await running.until_stopped()
+        if await running.start():
+            ready(running)
+            await running.until_stopped()
+        return running.ending.code()
     finally:
         await running.close()
         messages.lines = None
@@ -87,53 +92,60 @@ class Running:
         self.config = config
         self.rings = rings
         self.telemetry = Telemetry()
-        compose.count_rotations(rings, self.telemetry)
         self.listeners: list[tuple[str, str, int]] = []
         self.since = datetime.now(UTC)
         self.lines = LogLines(structured=config.structured_logs)
-        self.doors = Doors(config, self.telemetry)
+        self._notify = Notify(environ)
+        self._passed = PassedSockets(environ)
+        self.doors = Doors(config, self.telemetry, self._passed)
         self.authority = authority
         self.vault = rings.vault
-        self._signal: asyncio.Future[signal.Signals] = asyncio.get_running_loop().create_future()
-        self._hurry = asyncio.Event()
+        self.ending = Ending(config)
         self._tasks: set[asyncio.Task[None]] = set()
         self.pools = compose.pools(config, compose.tls_context(config), compose.egress(config, environ),
                                    self.telemetry, self.doors.is_own_address)
-        self._entrances = compose.entrances(config, compose.routes(config, rings, self.pools), self.doors.is_own)
+        routes = compose.routes(config, rings, self.pools, self.telemetry)
+        self._entrances = compose.entrances(config, routes, self.doors.is_own)
         self.passages = compose.passages(config, self.telemetry, self.doors.is_own_address)
-        self._admin_gate: dict[str, Gate] = {}
         self.gateway = Gateway(
             self._entrances, Interception(authority.leaf_context if authority is not None else None, self.telemetry),
             self.passages, limits=config.limits, timeouts=config.timeouts, telemetry=self.telemetry,
-            log=None if config.quiet else self.lines, full_paths=config.log_paths == "full")
+            log=self.lines, full_paths=config.log_paths == "full")
+        self.level = LogLevel(config, self.gateway, self.lines)
+        self.audit = AuditTrail(config.audit, self.gateway, self.telemetry)
+        self.diagnoses = Diagnoses(self.telemetry.diagnoses, self.level.lines_for_warnings)
+        self.gateway.watch(self.diagnoses)
+        self.gateway.hint = self.diagnoses.hint if config.hint_header else None
         self.server = Server(self.gateway, config.limits, config.timeouts)
-        self.health = Health({f"application {name}": (lambda ring=ring: status.key_check(ring))  # type: ignore[misc]
-                              for name, ring in rings.items()})
-        self._admin: Server | None = None
-        self._reloads = Reloads(rings, self.doors, self.telemetry, self._watch_died)
+        self.health = Health({**status.key_checks(rings), **self.audit.checks()})
+        self._admin = AdminPort(config, environ, self._table()) if config.admin else None
+        self._reloads = Reloads(rings, self.doors, self.telemetry, self._watch_died, self._token_files())
         self._ticking: asyncio.TimerHandle | None = None
 
     # --- start
 
-    async def start(self) -> None:
-        """Opens every listener.  Raises StartFailed."""
+    async def start(self) -> bool:
+        """Opens every listener once there are keys; -> False: a signal came first.
+
+        Raises StartFailed, SocketUnfit, KeyUnusable, ProxyError of the audit trail.
+        """
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(_unforeseen)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
             loop.add_signal_handler(number, self._on_signal, number)
         self._open_files()
+        self._measure()
+        await self.audit.open()
+        if self._admin is not None:
+            self.listeners += [(ADMIN, address, port) for address, port in await self._admin.open(self.doors)]
+        if not await self._load_keys():
+            return False
         for name, listener in self.config.all_listeners().items():
             for address, port in await self.doors.open(self.server, name, listener):
                 self.listeners.append((name, address, port))
                 self._entrances[name].gate = gate(self.config, listener, address, port, self.doors.tokens_of(listener))
-        if self.config.admin:
-            await self._start_admin()
-        self.telemetry.read_at_scrape(status.readings(
-            rings=self.rings, gateway=self.gateway, server=self.server, pools=self.pools,
-            passages=self.passages, authority=self.authority, log_dropped=lambda: self.lines.dropped))
+        self._passed.require_none_left(name for name, _, _ in self.listeners)
         if self.vault is not None:
-            self.telemetry.vault_tally = self.vault.tally.requests
-            self.telemetry.read_at_scrape(status.vault_readings(self.vault))
             self.vault.start()
         if self.config.timed_reload:
             self._reloads.begin(self.config.timed_reload, self._spawn)
@@ -142,6 +154,45 @@ class Running:
         process.settle()
         self.health.started = True
         self._announce()
+        return True
+
+    async def _load_keys(self) -> bool:
+        """-> False: a signal came first, and the process ends without them."""
+        wait_s = self.vault.settings.start_timeout if self.vault is not None else 0.0
+        keys = KeyStart(self.rings, wait_s)
+        self.health.waiting = lambda: keys.waiting
+        loading, ended = asyncio.ensure_future(keys.load()), asyncio.ensure_future(self.ending.wait())
+        try:
+            await asyncio.wait((loading, ended), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (loading, ended):
+                task.cancel()
+            await asyncio.wait((loading, ended))
+        if self.ending.asked:
+            log.info("stopping before the keys are there")
+            return False
+        loading.result()
+        compose.count_rotations(self.rings, self.telemetry)
+        return True
+
+    def _measure(self) -> None:
+        """What is told about a proxy that has not started yet as well."""
+        self.telemetry.read_at_scrape(status.readings(
+            rings=self.rings, gateway=self.gateway, server=self.server, pools=self.pools,
+            passages=self.passages, authority=self.authority, log_dropped=lambda: self.lines.dropped))
+        if self.vault is not None:
+            self.telemetry.vault_tally = self.vault.tally.requests
+            self.telemetry.read_at_scrape(status.vault_readings(self.vault))
+
+    def _table(self) -> Table:
+        """Everything the admin port answers."""
+        actions = Actions(rings=self.rings, health=self.health, reload=self.reload, level=self.level,
+                          end=self.ending.on_request if self.config.quitquitquit else None, now=self.gateway.now)
+        return {**pages(self.health, self.telemetry.registry, self.report), **actions.table()}
+
+    def _token_files(self) -> list[TokenFile]:
+        own = self._admin.tokens.file if self._admin is not None else None
+        return [*self.doors.tokens.values(), *([own] if own is not None else [])]
 
     def _open_files(self) -> None:
         limits = self.config.limits
@@ -151,23 +202,18 @@ class Running:
             log.warning("only %d files may be open, but limits allow connections that need %d; raise the limit on open "
                         "files or lower limits.connections", allowed, wanted)
 
-    async def _start_admin(self) -> None:
-        config = self.config
-        pages = Admin(self._admin_gate, self.telemetry.registry, self.health, self.report, local=is_loopback)
-        self._admin = Server(pages, _ADMIN_LIMITS, config.timeouts)
-        listener = Listener(address=config.admin_address, port=config.admin_port)
-        for address, port in await self.doors.open(self._admin, ADMIN, listener):
-            self.listeners.append((ADMIN, address, port))
-            self._admin_gate[ADMIN] = gate(config, listener, address, port, None)
-
     def _announce(self) -> None:
         for ring in self.rings.values():
             for key in ring.rings():
                 for sentence in key.current.warnings if key.current is not None else ():
                     log.warning("application %s: %s", key.name, sentence)
         self._announce_authority()
-        places = ", ".join(f"{name} {where(address, port)}" for name, address, port in self.listeners)
+        places = self._places()
         log.info("signing-proxy %s is ready: %s", __version__, places)
+        self._notify.ready(places)
+
+    def _places(self) -> str:
+        return ", ".join(f"{name} {where(address, port)}" for name, address, port in self.listeners)
 
     def _announce_authority(self) -> None:
         authority = self.authority
@@ -182,36 +228,42 @@ class Running:
     # --- while it runs
 
     def report(self) -> Mapping[str, object]:
-        state = "draining" if self.health.draining else "serving"
-        return status.status_report(state=state, since=self.since, listeners=self.listeners, rings=self.rings,
-                                    gateway=self.gateway, server=self.server, pools=self.pools, passages=self.passages,
-                                    authority=self.authority)
+        return {**status.status_report(
+            state=self.health.state, log_level=self.level.current, since=self.since, listeners=self.listeners,
+            rings=self.rings, gateway=self.gateway, server=self.server, pools=self.pools, passages=self.passages,
+            authority=self.authority), "diagnoses": self.diagnoses.report(), "audit": self.audit.report()}
 
     def _tick(self) -> None:
         self._ticking = asyncio.get_running_loop().call_later(_TICK, self._tick)
         for pool in self.pools.values():
             pool.tick()
+        self._notify.alive(asyncio.get_running_loop().time())
         self.passages.solos.tick()
         for slots in self.rings.values():
             slots.look(self.gateway.now())
 
     def _on_signal(self, received: signal.Signals) -> None:
-        if received is signal.SIGHUP:
+        if received is signal.SIGUSR1:
+            self.level.toggle()
+        elif received is not signal.SIGHUP:
+            self.ending.on_signal(received)
+        elif self.health.started:
             self._spawn(self.reload())
-        elif self._signal.done():
-            self._hurry.set()
         else:
-            self._signal.set_result(received)
+            log.info("everything is being read anyway: the proxy is still starting")
 
-    async def reload(self) -> None:
+    async def reload(self) -> Reloaded:
         """Reads again what may have changed, as on SIGHUP."""
-        await self._reloads.everything()
+        self._notify.reloading()
+        self.audit.reopen()
+        found = await self._reloads.everything()
+        self._notify.ready(self._places())
+        return found
 
     def _watch_died(self, error: BaseException) -> None:
         log.critical("the watch over key files died (%s); the proxy stops rather than miss a new key",
                      type(error).__name__)
-        if not self._signal.done():
-            self._signal.set_result(signal.SIGTERM)
+        self.ending.on_signal(signal.SIGTERM)
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -225,33 +277,11 @@ class Running:
 
     # --- the end
 
-    async def until_stopped(self) -> int:
-        """Waits for SIGTERM or SIGINT, drains, and gives the exit code."""
-        received = await self._signal
-        await self._drain(self.config.min_sigterm_delay if received is signal.SIGTERM else 0.0)
-        if received is signal.SIGINT:
-            return 130
-        return 0 if self.config.exit_zero_on_sigterm else 143
-
-    async def _drain(self, accept_for: float) -> None:
-        self.health.draining = self.server.draining = True
-        log.info("draining: %d requests in hand, %d connections", self.gateway.in_flight, len(self.server.connections))
-        loop = asyncio.get_running_loop()
-        end = loop.time() + self.config.max_sigterm_delay
-        await self._pause(min(accept_for, self.config.max_sigterm_delay))
-        self.server.stop_accepting()
-        while (self.gateway.in_flight or self.server.connections) and loop.time() < end and not self._hurry.is_set():
-            self.server.close_idle()        # again and again: a tunnel may fall silent
-            await self._pause(0.02)
-        if self.gateway.in_flight:
-            log.warning("stopping with %d requests in hand; their callers are cut off", self.gateway.in_flight)
-
-    async def _pause(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._hurry.wait()
-        except TimeoutError:
-            pass
+    async def until_stopped(self) -> None:
+        """Waits until somebody asks for the end, and drains."""
+        await self.ending.wait()
+        self._notify.stopping(self.gateway.in_flight)
+        await self.ending.drain(self.health, self.server, self.gateway)
 
     async def close(self) -> None:
         """Lets go of everything, whatever has been reached."""
@@ -270,7 +300,9 @@ class Running:
         for pool in self.pools.values():
             await pool.close()
         self.gateway.close()
+        await self.audit.close()
         self.doors.close()
+        self._notify.close()
         await self.lines.close()
 
 

@@ -11,7 +11,8 @@ from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
-from proxy.app.client_tokens import ClientTokens
+from proxy.app.systemd import PassedSockets
+from proxy.app.token_files import TokenFile
 from proxy.config.address import UNIX, ip_address, is_loopback, where
 from proxy.config.model import Config, Listener, ListenerTls
 from proxy.core.destinations import Destination
@@ -29,7 +30,7 @@ class StartFailed(ProxyError):
     """A listener could not be opened."""
 
 
-def gate(config: Config, listener: Listener, address: str, port: int, tokens: ClientTokens | None) -> Gate:
+def gate(config: Config, listener: Listener, address: str, port: int, tokens: TokenFile | None) -> Gate:
     """The gate of a listener bound to address and port; "" for a Unix socket, which no browser reaches."""
     clients = listener.tls.client_names if listener.tls is not None else ()
     ask = (lambda: tokens.current) if tokens is not None else None
@@ -74,26 +75,34 @@ def _no_password() -> str:
 class Doors:
     """The open listeners of one server.  bound: every (address, port) that is ours, the admin port's included."""
 
-    def __init__(self, config: Config, telemetry: Telemetry) -> None:
-        """Raises KeyUnusable when a token, key or certificate cannot be read."""
+    def __init__(self, config: Config, telemetry: Telemetry, passed: PassedSockets) -> None:
+        """passed: those of systemd.  Raises KeyUnusable when a token, key or certificate cannot be read."""
+        self._passed = passed
         self.bound: list[Bound] = []
         self._names = {name.lower().partition(":")[0].removesuffix(".") for name in config.allowed_hosts}
-        self.tokens: dict[str, ClientTokens] = {}
+        self.tokens: dict[str, TokenFile] = {}
         self._sockets: list[tuple[Path, tuple[int, int]]] = []
         self._tls: dict[str, tuple[ListenerTls, TlsDoor]] = {}
         self._seen: tuple[bytes, ...] = ()
+        self.trouble: KeyUnusable | None = None
+        """What is wrong with certificates that are waiting to be taken."""
         for name, listener in config.all_listeners().items():
             if listener.client_token_file is not None and listener.client_token_file not in self.tokens:
-                self.tokens[listener.client_token_file] = ClientTokens(listener.client_token_file)
+                self.tokens[listener.client_token_file] = TokenFile(
+                    listener.client_token_file, allow_group_read=config.token_allow_group_read)
             if listener.tls is not None:
                 self._tls[name] = listener.tls, TlsDoor(tls_context(listener.tls), telemetry)
         self._seen = self._contents()
 
     async def open(self, server: Server, name: str, listener: Listener) -> list[Bound]:
-        """-> the bound pairs; ("unix:/path", 0) for a Unix socket.  Raises StartFailed."""
+        """-> the bound pairs; ("unix:/path", 0) for a Unix socket.  Raises StartFailed, SocketUnfit."""
         accept = self._tls[name][1].accept if name in self._tls else Connection
         address, port = listener.address, listener.port or 0
+        passed = self._passed.take(name, listener)
         try:
+            if passed is not None:
+                await server.listen_on(name, passed, accept=accept)
+                return self._took(passed, listener)
             if not address.startswith(UNIX):
                 bound = await server.listen(name, numeric(address), port, accept=accept)
                 self.bound += bound
@@ -104,6 +113,13 @@ class Doors:
             code = "address_in_use" if error.errno == errno.EADDRINUSE else "address_unavailable"
             raise StartFailed(code, f"{where(address, port)} for listener {name}") from error
         return [(address, 0)]
+
+    def _took(self, sock: socket.socket, listener: Listener) -> list[Bound]:
+        if listener.address.startswith(UNIX):
+            return [(listener.address, 0)]
+        bound: list[Bound] = [sock.getsockname()[:2]]
+        self.bound += bound
+        return bound
 
     def _unix_socket(self, path: Path, mode: int) -> socket.socket:
         """A socket that nobody else can connect to before it has its mode; one that a dead process left is replaced."""
@@ -122,29 +138,36 @@ class Doors:
         self._sockets.append((path, (found.st_dev, found.st_ino)))
         return sock
 
-    def reload(self) -> None:
+    def reload(self) -> bool:
         """Reads certificates and keys of TLS listeners again when their content has changed; new callers get them.
 
-        Blocks.  Raises KeyUnusable, once for the same content, and then everything stays as it was.
+        -> whether it had.  Blocks.  Raises KeyUnusable, once for the same content, and then everything stays as it was.
         """
         contents = self._contents()
         if contents == self._seen:
-            return
+            return False
         self._seen = contents
-        fresh = [(door, tls_context(settings)) for settings, door in self._tls.values()]
+        try:
+            fresh = [(door, tls_context(settings)) for settings, door in self._tls.values()]
+        except KeyUnusable as error:
+            self.trouble = error
+            raise
+        self.trouble = None
         for door, context in fresh:
             door.context = context
+        return True
 
     def _contents(self) -> tuple[bytes, ...]:
         paths = [path for tls, _ in self._tls.values()
                  for path in (tls.certificate_file, tls.key_file, tls.client_ca_file) if path is not None]
         return tuple(_content(path) for path in paths)
 
-    def tokens_of(self, listener: Listener) -> ClientTokens | None:
+    def tokens_of(self, listener: Listener) -> TokenFile | None:
         return self.tokens.get(listener.client_token_file or "")
 
     def close(self) -> None:
-        """Removes the sockets that are still ours."""
+        """Removes the sockets that are still ours; systemd's stay."""
+        self._passed.close()
         for path, identity in self._sockets:
             with suppress(OSError):
                 found = path.stat()

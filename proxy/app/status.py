@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import partial
 
 from proxy import __version__
 from proxy.keys.authority import Authority
@@ -28,6 +29,11 @@ def key_check(slots: Slots) -> str:
     if facts is not None and datetime.now(UTC) >= facts.not_after and not slots.spare_usable():
         return "the certificate has expired"
     return ""
+
+
+def key_checks(rings: Mapping[str, Slots]) -> dict[str, Callable[[], str]]:
+    """For the probes: key_check of each application."""
+    return {f"application {name}": partial(key_check, slots) for name, slots in rings.items()}
 
 
 def application_report(slots: Slots) -> Mapping[str, object]:
@@ -96,12 +102,13 @@ def authority_report(authority: Authority | None) -> Mapping[str, object] | None
             "sha256": authority.fingerprint_sha256, "warnings": list(authority.warnings)}
 
 
-def status_report(*, state: str, since: datetime, listeners: Iterable[tuple[str, str, int]],
+def status_report(*, state: str, log_level: str, since: datetime, listeners: Iterable[tuple[str, str, int]],
                   rings: Mapping[str, Slots], gateway: Gateway, server: Server, pools: Mapping[Origin, Pool],
                   passages: Passages, authority: Authority | None) -> Mapping[str, object]:
     """The document behind /status."""
     return {
         "version": __version__, "state": state, "started_at": since.isoformat(timespec="seconds"),
+        "log_level": log_level,
         "listeners": [{"name": name, "address": address, "port": port} for name, address, port in listeners],
         "in_flight": gateway.in_flight, "connections": len(server.connections), "buffered_bytes": server.buffered,
         "applications": {name: application_report(ring) for name, ring in rings.items()},

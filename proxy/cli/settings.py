@@ -30,6 +30,7 @@ _SCALARS = (
     _LISTEN_PORT,
     click.option("--admin-address", metavar="IP", help="Serve health and metrics here.  [127.0.0.1]"),
     click.option("--admin-port", type=_PORT, help="Port for health and metrics.  [9090]"),
+    click.option("--admin-token-file", metavar="FILE", help="Tokens for commands to the admin port, one a line."),
     click.option("--quiet", is_flag=True, default=None, help="Log errors only."),
     click.option("--debug-logs", is_flag=True, default=None, help="Log more, still without values or secrets."),
     click.option("--structured-logs", is_flag=True, default=None, help="Log lines as JSON."),
@@ -43,6 +44,8 @@ _SCALARS = (
     click.option("--max-sigterm-delay", type=_SECONDS, metavar="SECONDS",
                  help="Give up requests this long after SIGTERM.  [25]"),
     click.option("--exit-zero-on-sigterm", is_flag=True, default=None, help="Exit with 0 instead of 143 on SIGTERM."),
+    click.option("--quitquitquit", is_flag=True, default=None,
+                 help="Let this machine end the proxy by POST /quitquitquit."),
 )
 
 

@@ -20,6 +20,8 @@ def check(config: Config, problems: Problems) -> None:
     check_routes(config, problems)
     _check_applications(config, problems)
     check_listeners(config, problems)
+    at_most_one("", config, ("admin_token_file", "admin_token_env"), problems)
+    check_variables("", config, problems)
     _check_hosts(config, problems)
     _check_numbers(config, problems)
     check_interception(config, problems)

@@ -11,11 +11,11 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from proxy.audit.settings import AuditSettings
 from proxy.core.destinations import Policy
 from proxy.core.profiles import PROFILES
 from proxy.core.signing import EmptyBody, FormRule
 from proxy.keys.credentials import CredentialSettings
-from proxy.keys.files import FileSettings
 from proxy.keys.pkcs11 import Pkcs11Key
 from proxy.keys.rotation import NextKey, Rotation
 from proxy.keys.vault.settings import TransitKey, VaultField, VaultKey, VaultSettings
@@ -89,15 +89,6 @@ class Application(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         "Accept files that their group may read, as a Kubernetes `fsGroup` makes them."))] = False
 
     @property
-    def key(self) -> FileSettings | None:
-        """None: there is no key in a file."""
-        if self.key_file is None:
-            return None
-        return FileSettings(
-            key_file=self.key_file, certificate_file=self.certificate_file, key_password_file=self.key_password_file,
-            key_password_env=self.key_password_env, allow_group_read=self.allow_group_read)
-
-    @property
     def credentials(self) -> CredentialSettings:
         return CredentialSettings(
             client_id=self.client_id, client_id_file=self.client_id_file, client_id_env=self.client_id_env,
@@ -107,7 +98,8 @@ class Application(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     @property
     def needs_vault(self) -> bool:
-        return any((self.key_vault, self.key_transit, self.client_id_vault, self.client_secret_vault))
+        return any((self.key_vault, self.key_transit, self.client_id_vault, self.client_secret_vault,
+                    self.next is not None and self.next.needs_vault))
 
 
 class Route(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -180,6 +172,8 @@ class EgressProxy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     username: Annotated[str | None, Meta(description="User name for Basic authentication.")] = None
     password_file: Annotated[str | None, Meta(description="File that holds the password.")] = None
     password_env: Annotated[str | None, Meta(description="Environment variable that holds the password.")] = None
+    allow_group_read: Annotated[bool, Meta(description=(
+        "Accept a password file that its group may read, as a Kubernetes `fsGroup` makes it."))] = False
 
 
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -197,6 +191,8 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     client_token_file: Annotated[str | None, Meta(description=(
         "File with the tokens, one per line, of which callers must present one: `Proxy-Authorization: Bearer …`, or "
         "as the password of `http://any:token@host:port`."))] = None
+    token_allow_group_read: Annotated[bool, Meta(description=(
+        "Accept token files that their group may read, as a Kubernetes `fsGroup` makes them."))] = False
     unsafe_listen: Annotated[bool, Meta(description=(
         "Listen on any address without a token, because something else keeps strangers out."))] = False
     applications: Annotated[dict[str, Application], Meta(description="Applications registered at the bank, by name.")
@@ -210,6 +206,10 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     admin_address: Annotated[str, Meta(description="IP address of the admin port.")] = "127.0.0.1"
     admin_port: Annotated[Port, Meta(description="Port for health, metrics and status; 0 lets the system choose.")] = (
         9090)
+    admin_token_file: Annotated[str | None, Meta(description=(
+        "File with the tokens, one per line, of which callers of the admin port must present one for more than probes, "
+        "metrics and status: `Authorization: Bearer …`."))] = None
+    admin_token_env: Annotated[str | None, Meta(description="Environment variable that holds such a token.")] = None
     upstream_ca_file: Annotated[str | None, Meta(description=(
         "PEM file of certificate authorities to trust besides the system's."))] = None
     upstream_ca_directory: Annotated[str | None, Meta(description=(
@@ -226,6 +226,12 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         None)
     limits: Annotated[Limits, Meta(description="Bounds in bytes or counts.")] = msgspec.field(default_factory=Limits)
     timeouts: Annotated[Timeouts, Meta(description="Deadlines in seconds.")] = msgspec.field(default_factory=Timeouts)
+    audit: Annotated[AuditSettings | None, Meta(description=(
+        "Keep a record of everything that is signed ([how](audit.md))."))] = None
+    self_verify: Annotated[bool | None, Meta(description=(
+        "Before a request is sent, parse its bytes again and check signature, digest and headers with the "
+        "certificate's public key, by code that shares nothing with the signer; a mismatch is 500 and is not sent. By "
+        "default only on routes to a sandbox, and with `run --with-emulator`."))] = None
     timed_reload: Annotated[Delay, Meta(description=(
         "Seconds between looks at the key, certificate and secret files for new content; 0: only on SIGHUP."))] = 30.0
     min_sigterm_delay: Annotated[Delay, Meta(description=(
@@ -233,9 +239,15 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_sigterm_delay: Annotated[Delay, Meta(description=(
         "Seconds after SIGTERM when requests still in hand are given up."))] = 25.0
     exit_zero_on_sigterm: Annotated[bool, Meta(description="Exit with 0 instead of 143 after SIGTERM.")] = False
+    quitquitquit: Annotated[bool, Meta(description=(
+        "Let callers on this machine end the proxy by `POST /quitquitquit` on the admin port, as by SIGTERM but with "
+        "exit code 0."))] = False
     quiet: Annotated[bool, Meta(description="Log errors only.")] = False
     debug_logs: Annotated[bool, Meta(description="Log more, still without values or secrets.")] = False
     structured_logs: Annotated[bool, Meta(description="Log lines as JSON.")] = False
+    hint_header: Annotated[bool, Meta(description=(
+        "Tell callers why the bank refused, in an answer header `Signing-Proxy-Hint`; the answer's head then waits for "
+        "its body, up to 16 KiB."))] = False
     log_paths: Annotated[Literal["template", "full"], Meta(description=(
         "Paths in log lines: `template` hides account numbers and other ids, `full` shows everything but the "
         "query."))] = "template"

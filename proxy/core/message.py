@@ -16,19 +16,21 @@ UNTIL_CLOSE = -2
 class Request:
     """One request as it was received; the body is filled in once it is complete.
 
-    target: origin-form, byte for byte.  authority: the Host field's value, or the authority of an absolute-form
-    target.  scheme: of an absolute-form target, lower case; else b"".
+    target: origin-form, byte for byte.  asked: the same as it came, whatever a route has made of it.
+    authority: the Host field's value, or the authority of an absolute-form target.  scheme: of an absolute-form
+    target, lower case; else b"".
     options: lower-case names listed in Connection.  length: as framed; CHUNKED, or bytes.
+    token: which of the listener's client tokens it came with, counted from 1; 0 for none.
     """
 
-    __slots__ = ("authority", "body", "close", "expect", "fields", "length", "method", "minor", "options", "scheme",
-                 "target")
+    __slots__ = ("asked", "authority", "body", "close", "expect", "fields", "length", "method", "minor", "options",
+                 "scheme", "target", "token")
 
     def __init__(self, method: bytes, target: bytes, fields: list[Field], body: bytes = b"", *, authority: bytes = b"",
                  minor: int = 1, length: int = 0, options: frozenset[bytes] = frozenset(), close: bool = False,
                  expect: bool = False, scheme: bytes = b"") -> None:
         self.method = method
-        self.target = target
+        self.target = self.asked = target
         self.fields = fields
         self.body = body
         self.authority = authority
@@ -38,6 +40,7 @@ class Request:
         self.close = close
         self.expect = expect
         self.scheme = scheme
+        self.token = 0
 
     def first(self, name: bytes) -> bytes | None:
         """Value of the first field with this lower-case name."""

@@ -12,5 +12,6 @@
     counts      counters and histograms as plain numbers
     logline     Exchange -> one log line
     clock       dates
-    admin       health, metrics, status: the application of the admin port
+    admin       the application of the admin port: its table of pages and actions, and who may ask for them
+    health      the pages that only tell: probes, metrics, status
 """

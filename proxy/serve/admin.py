@@ -1,83 +1,111 @@
-"""Health, metrics and status: the application of the admin port.
+"""The application of the admin port: one table of what it answers, and who may ask for what.
 
 Served by the same strict wire as the proxy itself: one door, one gate, and 12 MiB and 140 ms less than a web framework
-for four GET paths (docs/architecture.md has the figures).  Nothing here can sign or send anything; where the port is
-opened beyond loopback, for probes and scrapes, /status stays for this machine.
+for a handful of paths (docs/architecture.md has the figures).  Nothing here can sign or send anything.
+
+    open     probes and metrics: everybody whom the gate lets in
+    local    callers on this machine, where the port is open to others
+    token    whoever presents the admin token; nobody while none is configured
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
 
 import msgspec
-from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from proxy.core.message import Request
+from proxy.core.secret import Secret
 from proxy.core.target import path_of
-from proxy.errors import Refused
+from proxy.errors import ProxyError, Refused
 from proxy.serve.gate import Gate
 from proxy.serve.problems import line, problem
 from proxy.wire.application import Answer
 from proxy.wire.connection import Connection
 
-Report = Mapping[str, object]
+log = logging.getLogger(__name__)
+
+Access = Literal["open", "local", "token"]
+Handler = Callable[[Request], Answer | Coroutine[Any, Any, Answer]]
+"""Gives the answer at once, or a coroutine that does; may raise ProxyError, which becomes the answer."""
+
+_BEARER = b"bearer"
 
 
-class Health:
-    """What the probes are told.  checks: name -> a sentence while not ready, "" when fine."""
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One row of the table."""
 
-    def __init__(self, checks: Mapping[str, Callable[[], str]]) -> None:
-        self._checks = checks
-        self.draining = False
-        self.started = False
+    handler: Handler
+    access: Access = "open"
 
-    def reasons(self) -> list[str]:
-        """Why the proxy is not ready; empty when it is.  Never asks the bank."""
-        if not self.started:
-            return ["starting"]
-        if self.draining:
-            return ["draining"]
-        return [f"{name}: {sentence}" for name, check in self._checks.items() if (sentence := check())]
+
+Table: TypeAlias = Mapping[tuple[bytes, bytes], Page]
+"""(method, path) -> page.  GET answers HEAD too.  A path that ends with '/' stands for everything below it."""
 
 
 class Admin:
-    """Implements wire.application.Application for /metrics, /livez, /readyz, /healthz, /status and their aliases."""
+    """Implements wire.application.Application for the pages of its table and the index of their paths."""
 
-    def __init__(self, gates: Mapping[str, Gate], registry: CollectorRegistry, health: Health,
-                 status: Callable[[], Report], *, local: Callable[[str], bool]) -> None:
-        """gates: by listener name.  local: whether a caller's address is this machine."""
-        self._local = local
+    def __init__(self, gates: Mapping[str, Gate], table: Table, *, local: Callable[[str], bool],
+                 tokens: Callable[[], Sequence[Secret]] = tuple) -> None:
+        """gates: by listener name.  local: whether a caller's address is this machine.  tokens: those that count now;
+        empty: none is configured."""
         self._gates = gates
-        self._registry = registry
-        self._health = health
-        self._status = status
-        self._paths: Mapping[bytes, Callable[[], Answer]] = {
-            b"/metrics": self._metrics,
-            b"/livez": self._live, b"/liveness": self._live, b"/healthz": self._live,
-            b"/readyz": self._ready, b"/readiness": self._ready,
-            b"/startup": self._startup,
-            b"/status": lambda: _json(200, self._status()),
-            b"/": self._index,
-        }
+        self._local = local
+        self._tokens = tokens
+        self._pages = {(b"GET", b"/"): Page(self._index), **table}
+        self._methods: dict[bytes, list[bytes]] = {}
+        for method, path in self._pages:
+            self._methods.setdefault(path, []).append(method)
+        self._below = sorted((path for path in self._methods if path.endswith(b"/") and path != b"/"), key=len,
+                             reverse=True)
+        self._tasks: set[asyncio.Task[None]] = set()
 
     # --- wire.application.Application
 
     def admit(self, connection: Connection, request: Request) -> None:
         self._gates[connection.listener].check(request, connection.local)
-        if request.method not in (b"GET", b"HEAD"):
-            raise Refused("method_not_supported", "the admin port answers GET and HEAD")
-        path = path_of(request.target)
-        if path == b"/status" and not self._local(connection.peer):
-            raise Refused("route_denied", "/status is shown to this machine only")
-        if path not in self._paths:
-            raise Refused("route_unknown", "the admin port has " + ", ".join(sorted(self._listed())))
+        page = self._page(request)
+        if page.access == "local" and not self._local(connection.peer):
+            raise Refused("route_denied", f"{_text(path_of(request.target))} answers this machine only")
+        if page.access == "token":
+            self._require_token(request)
 
     def handle(self, connection: Connection, request: Request) -> None:
-        connection.answer(self._paths[path_of(request.target)]())
+        try:
+            given = self._page(request).handler(request)
+        except ProxyError as error:
+            connection.answer(problem(error, "admin", "no"))
+            return
+        if isinstance(given, Answer):
+            connection.answer(given)
+            return
+        task = asyncio.get_running_loop().create_task(self._answer_later(connection, given))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _answer_later(self, connection: Connection, work: Coroutine[Any, Any, Answer]) -> None:
+        """An action goes on when its caller has left: it was asked for."""
+        try:
+            found = await work
+        except ProxyError as error:
+            found = problem(error, "admin", "no")
+        except Exception as error:      # noqa: BLE001 - no caller is left without an answer, and none sees a traceback
+            log.error("the admin port failed (%s)", type(error).__name__)  # noqa: TRY400
+            found = problem(ProxyError("internal_error", type(error).__name__), "admin", "no")
+        connection.answer(found)
 
     def refuse(self, connection: Connection, request: Request | None, error: Refused) -> Answer:
-        return problem(error, "admin", "no")
+        made = problem(error, "admin", "no")
+        if error.code != "admin_method" or request is None:
+            return made
+        allowed = b", ".join(sorted(self._allowed(path_of(request.target))))
+        return made._replace(fields=made.fields + b"Allow: %b\r\n" % allowed)
 
     def gone(self, connection: Connection) -> None:
         pass
@@ -91,35 +119,63 @@ class Admin:
     def resume(self, connection: Connection) -> None:
         pass
 
-    # --- the pages
+    async def close(self) -> None:
+        """Ends what is still under way."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # --- the table
+
+    def _page(self, request: Request) -> Page:
+        """Raises Refused: route_unknown, admin_method."""
+        path = self._row(path_of(request.target))
+        method = b"GET" if request.method == b"HEAD" else request.method
+        page = self._pages.get((method, path))
+        if page is None and path in self._methods:
+            raise Refused("admin_method", f"{_text(path)} takes "
+                                          f"{_text(b', '.join(sorted(self._allowed(path))))}")
+        if page is None:
+            raise Refused("route_unknown", "the admin port has " + ", ".join(self._listed()))
+        return page
+
+    def _row(self, path: bytes) -> bytes:
+        if path in self._methods:
+            return path
+        return next((above for above in self._below if path.startswith(above)), path)
+
+    def _allowed(self, path: bytes) -> list[bytes]:
+        methods = self._methods.get(self._row(path), [])
+        return [*methods, b"HEAD"] if b"GET" in methods else methods
 
     def _listed(self) -> list[str]:
-        return [path.decode() for path in self._paths if path != b"/"]
+        return [_text(path if method == b"GET" else method + b" " + path) for method, path in self._pages
+                if path != b"/"]
 
-    def _index(self) -> Answer:
-        return _answer(200, b"text/plain; charset=utf-8", "\n".join(self._listed()).encode() + b"\n")
+    def _index(self, _: Request) -> Answer:
+        return answer(200, b"text/plain; charset=utf-8", "\n".join(self._listed()).encode() + b"\n")
 
-    def _metrics(self) -> Answer:
-        return _answer(200, CONTENT_TYPE_LATEST.encode(), generate_latest(self._registry))
-
-    def _live(self) -> Answer:
-        return _answer(200, b"text/plain; charset=utf-8", b"ok\n")
-
-    def _ready(self) -> Answer:
-        reasons = self._health.reasons()
-        text = "\n".join(reasons) if reasons else "ok"
-        return _answer(503 if reasons else 200, b"text/plain; charset=utf-8", text.encode() + b"\n")
-
-    def _startup(self) -> Answer:
-        started = self._health.started
-        return _answer(200 if started else 503, b"text/plain; charset=utf-8", b"ok\n" if started else b"starting\n")
+    def _require_token(self, request: Request) -> None:
+        """Raises Refused: admin_token_unset, admin_unauthenticated."""
+        tokens = self._tokens()
+        if not tokens:
+            raise Refused("admin_token_unset")
+        given = [value for name, _, value in request.fields if name == b"authorization"]
+        scheme, _, presented = given[0].partition(b" ") if len(given) == 1 else (b"", b"", b"")
+        presented = presented.strip(b" ") if scheme.lower() == _BEARER else b""
+        if not sum(token.matches(presented) for token in tokens):       # each is compared, whichever fits
+            raise Refused("admin_unauthenticated")
 
 
-def _json(status: int, value: object) -> Answer:
-    return _answer(status, b"application/json", msgspec.json.format(msgspec.json.encode(value)) + b"\n")
+def json_answer(status: int, value: object) -> Answer:
+    return answer(status, b"application/json", msgspec.json.format(msgspec.json.encode(value)) + b"\n")
 
 
-def _answer(status: int, content_type: bytes, body: bytes) -> Answer:
+def answer(status: int, content_type: bytes, body: bytes) -> Answer:
     fields = (b"Content-Type: %b\r\nContent-Length: %d\r\nCache-Control: no-store\r\n"
               b"X-Content-Type-Options: nosniff\r\n" % (content_type, len(body)))
     return Answer(line(status), fields, body)
+
+
+def _text(value: bytes) -> str:
+    return value.decode("ascii", "backslashreplace")

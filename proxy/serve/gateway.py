@@ -20,8 +20,10 @@ from proxy.core.routing import METHODS
 from proxy.core.signing import prepare
 from proxy.core.target import path_of
 from proxy.errors import ProxyError, Refused
+from proxy.serve.auditing import Auditing
 from proxy.serve.call import Call
 from proxy.serve.clock import Clock
+from proxy.serve.desk import Hint
 from proxy.serve.entrance import Elsewhere, Entrance, ToBank
 from proxy.serve.forward import Forward
 from proxy.serve.inside import client_name, destination_of, form_of
@@ -38,7 +40,7 @@ from proxy.wire.connection import Connection
 from proxy.wire.limits import Limits, Timeouts
 
 if TYPE_CHECKING:
-    from proxy.serve.logline import LogLines
+    from proxy.serve.logline import RequestLog
 
 _REQUEST_ID = re.compile(rb"[0-9A-Za-z._-]{1,64}")
 
@@ -50,7 +52,7 @@ class Gateway:
     """Implements wire.application.Application and desk.Desk.  full_paths: log paths as they are."""
 
     def __init__(self, entrances: Mapping[str, Entrance], interception: Interception, passages: Passages, *,
-                 limits: Limits, timeouts: Timeouts, telemetry: Telemetry, log: LogLines | None,
+                 limits: Limits, timeouts: Timeouts, telemetry: Telemetry, log: RequestLog | None,
                  full_paths: bool = False) -> None:
         """entrances: by listener name."""
         self._entrances = entrances
@@ -61,7 +63,9 @@ class Gateway:
         self.limits = limits
         self.timeouts = timeouts
         self.full_paths = full_paths
+        self.audit: Auditing | None = None
         self.kept = 0
+        self.hint: Hint | None = None
         self._observers: tuple[Observer, ...] = ()
         self.clock = Clock()
         self.sealing = Sealing()
@@ -141,7 +145,7 @@ class Gateway:
             application="", method=method_label(request.method) if request is not None else "none",
             path=self._path(request), status=error.problem.status, outcome="refused", refused_by="proxy",
             code=error.code, detail=error.detail, request_bytes=len(request.body) if request is not None else 0,
-            timings=Timings()), None)
+            timings=Timings()), None, None, request)
         return problem(error, request_id, "no")
 
     def _path(self, request: Request | None) -> str:
@@ -196,15 +200,23 @@ class Gateway:
         """A tunnel is over.  It is no request, and is counted by itself."""
         if exchange.code:
             self._telemetry.rejected.add((exchange.code,))
-        if self._log is not None:
-            self._log.record(exchange)
+        self._tell(exchange, None, None, None)
 
-    def _write(self, exchange: Exchange, ruling: Ruling | None, recording: Recording | None = None) -> None:
+    def _write(self, exchange: Exchange, ruling: Ruling | None, recording: Recording | None,
+               request: Request | None = None) -> None:
         self._telemetry.record(exchange, ruling)
+        self._tell(exchange, ruling, recording, request)
+
+    def _tell(self, exchange: Exchange, ruling: Ruling | None, recording: Recording | None,
+              request: Request | None) -> None:
         if self._log is not None:
             self._log.record(exchange)
         for observer in self._observers:
-            observer.over(exchange, ruling, recording)
+            observer.over(exchange, ruling, recording, request)
+
+    def log_to(self, log: RequestLog | None) -> None:
+        """Where the lines of requests go from now on; None: nowhere."""
+        self._log = log
 
     def close(self) -> None:
         self.sealing.close()

@@ -18,6 +18,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
+from typing import Protocol
 
 import msgspec
 
@@ -35,18 +36,23 @@ FIELDS = ("time", "level", "event", "request_id", "client", "client_name", "list
 """In the order they are written; an empty one is left out.  docs/operations.md says what each means."""
 
 
+DIAGNOSIS_FIELDS = ("time", "level", "event", "request_id", "route", "application", "method", "path", "status", "code",
+                    "cause", "certainty", "side", "what", "evidence", "todo", "others", "unsaid", "bank_id",
+                    "bank_message_id")
+"""The same for event=diagnosis."""
+
 _BEFORE_STATUS = ("request_id", "client", "client_name", "listener", "form", "destination", "policy", "route",
                   "application", "method", "path")
 _AFTER_STATUS = ("outcome", "refused_by", "code", "detail")
 _AFTER_HINT = ("sent", "attempts")
 _AFTER_TIMES = ("request_bytes", "response_bytes", "key", "notes", "traceparent", "bank_id", "bank_message_id")
 _PLAIN = re.compile(r"[!#-<>-~]+").fullmatch
+_Waiting = tuple[float, Exchange | dict[str, object]] | bytes
 
 
 def describe(exchange: Exchange) -> dict[str, object]:
     """The fields of one line, in the order of FIELDS; what is empty is left out."""
-    good = exchange.outcome == "answered" and exchange.status < 500 and exchange.policy != "report"
-    fields: dict[str, object] = {"level": "info" if good else "warning", "event": "request"}
+    fields: dict[str, object] = {"level": "info" if went_well(exchange) else "warning", "event": "request"}
     _add(fields, exchange, _BEFORE_STATUS)
     fields["status"] = exchange.status
     _add(fields, exchange, _AFTER_STATUS)
@@ -60,6 +66,11 @@ def describe(exchange: Exchange) -> dict[str, object]:
             fields[name] = round(seconds * 1000, 3)
     _add(fields, exchange, _AFTER_TIMES)
     return fields
+
+
+def went_well(exchange: Exchange) -> bool:
+    """Whether nobody has to look at it: its line is of level info."""
+    return exchange.outcome == "answered" and exchange.status < 500 and exchange.policy != "report"
 
 
 def _add(fields: dict[str, object], exchange: Exchange, names: tuple[str, ...]) -> None:
@@ -82,6 +93,12 @@ def _quoted(text: str) -> str:
     return json.dumps(text).replace("\x7f", "\\u007f")
 
 
+class RequestLog(Protocol):
+    """Where the line of a request goes."""
+
+    def record(self, exchange: Exchange) -> None: ...
+
+
 class LogLines:
     """The writer.  Made on the loop; close() when it ends; record() is cheap.
 
@@ -92,8 +109,8 @@ class LogLines:
         """write: takes whole lines and may block; by default standard error."""
         self._write = write or _to_stderr
         self._structured = structured
-        self._waiting: deque[tuple[float, Exchange] | bytes] = deque()
-        self._batches: SimpleQueue[deque[tuple[float, Exchange] | bytes] | None] = SimpleQueue()
+        self._waiting: deque[_Waiting] = deque()
+        self._batches: SimpleQueue[deque[_Waiting] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._idle = asyncio.Event()
         self._idle.set()
@@ -107,13 +124,18 @@ class LogLines:
         if self._timer is None:
             self._schedule()
 
+    def event(self, fields: dict[str, object]) -> None:
+        """A line about something else than a request that is over; the time is added."""
+        self._keep((time.time(), fields))
+        self._schedule()
+
     def message(self, line: str) -> None:
         """A line of the program's own; from any thread."""
         self._keep(line.encode("utf-8", "replace") + b"\n")
         with contextlib.suppress(RuntimeError):     # the loop has ended, and with it the log
             self._loop.call_soon_threadsafe(self._schedule)
 
-    def _keep(self, line: tuple[float, Exchange] | bytes) -> None:
+    def _keep(self, line: _Waiting) -> None:
         if len(self._waiting) >= _WAITING:
             self.dropped += 1
         else:
@@ -146,8 +168,8 @@ class LogLines:
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._idle.set)
 
-    def _line(self, when: float, exchange: Exchange) -> bytes:
-        fields = {"time": timestamp(when), **describe(exchange)}
+    def _line(self, when: float, what: Exchange | dict[str, object]) -> bytes:
+        fields = {"time": timestamp(when), **(what if isinstance(what, dict) else describe(what))}
         if self._structured:
             return msgspec.json.encode(fields) + b"\n"
         return as_text(fields).encode() + b"\n"
@@ -164,6 +186,17 @@ class LogLines:
                 self._hand_over()
                 await self._idle.wait()
         self._batches.put(None)
+
+
+class OnlyWarnings:
+    """The lines of requests that went wrong, for a log that is to say no more."""
+
+    def __init__(self, lines: RequestLog) -> None:
+        self._lines = lines
+
+    def record(self, exchange: Exchange) -> None:
+        if not went_well(exchange):
+            self._lines.record(exchange)
 
 
 def _to_stderr(data: bytes) -> None:

@@ -11,16 +11,19 @@ from proxy.wire.application import Answer
 
 _EXTRA = {
     401: b'WWW-Authenticate: Bearer realm="signing-proxy"\r\n',
-    405: b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n",
     407: (b'Proxy-Authenticate: Basic realm="signing-proxy"\r\n'
           b'Proxy-Authenticate: Bearer realm="signing-proxy"\r\n'),
     503: b"Retry-After: 1\r\n",
 }
+_ALLOW = {"method_not_supported": b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"}
 _RESENDABLE = "Nothing was sent, so the request may be sent again."
 
 
-def problem(error: ProxyError, request_id: str, sent: Sent) -> Answer:
-    """The answer for an error with an HTTP status.  sent: whether the bank may have received the request."""
+def problem(error: ProxyError, request_id: str, sent: Sent, **more: object) -> Answer:
+    """The answer for an error with an HTTP status.  sent: whether the bank may have received the request.
+
+    more: further members of the document.
+    """
     row = error.problem
     status = row.status or 500
     body = msgspec.json.encode({
@@ -32,6 +35,7 @@ def problem(error: ProxyError, request_id: str, sent: Sent) -> Answer:
         "hint": row.hint if sent == "maybe" or not row.uncertain else _RESENDABLE,
         "request_id": request_id,
         "upstream_sent": sent,
+        **more,
     })
     fields = (
         b"Content-Type: application/problem+json\r\n"
@@ -41,7 +45,7 @@ def problem(error: ProxyError, request_id: str, sent: Sent) -> Answer:
         b"Signing-Proxy-Request-Id: %b\r\n"
         b'Proxy-Status: signing-proxy; error=%b; details="%b"\r\n'
         b"%b" % (len(body), sent.encode(), request_id.encode(), row.proxy_status.encode() or b"proxy_internal_error",
-                 row.code.encode(), _EXTRA.get(status, b"")))
+                 row.code.encode(), _EXTRA.get(status, b"") or _ALLOW.get(row.code, b"")))
     return Answer(line(status), fields, body)
 
 

@@ -45,15 +45,19 @@ class Home(Protocol):
 
     def lost(self, channel: Channel) -> None: ...
 
+    def closed_early(self, idle: float) -> None:
+        """The bank ended a connection without announcement, after so many seconds without a request."""
+
     def again(self, ticket: Ticket, *, reserved: bool) -> None:
         """Its connection died before the ticket's request was written (reserved), or before a byte of answer."""
 
 
 class Channel(asyncio.Protocol):
-    """born, idle_since: loop times.  used: it has answered before, so its peer may be closing it just now."""
+    """born, idle_since: loop times.  dialled: seconds it took to come up.  used: it has answered before, so its peer
+    may be closing it just now."""
 
-    __slots__ = ("_answered", "_reader", "_ticket", "_written_at", "born", "deadline", "idle_since", "phase", "pool",
-                 "transport", "used")
+    __slots__ = ("_answered", "_reader", "_ticket", "_written_at", "born", "deadline", "dialled", "idle_since", "phase",
+                 "pool", "transport", "used")
 
     def __init__(self, pool: Home) -> None:
         self.pool = pool
@@ -64,7 +68,7 @@ class Channel(asyncio.Protocol):
         self._ticket: Ticket | None = None
         self._reader: AnswerReader | None = None
         self._answered = False
-        self._written_at = 0.0
+        self._written_at = self.dialled = 0.0
 
     @property
     def usable(self) -> bool:
@@ -109,6 +113,7 @@ class Channel(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
+        self.dialled = self.pool.now() - self.born
         self.pool.add(self)
 
     def data_received(self, data: bytes) -> None:
@@ -139,6 +144,8 @@ class Channel(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         ticket, self._ticket = self._ticket, None
         reserved = self.phase is Phase.RESERVED
+        if self.used:
+            self._learn()
         self.phase = Phase.CLOSED
         self.pool.lost(self)
         if ticket is None:
@@ -148,6 +155,13 @@ class Channel(asyncio.Protocol):
             self.pool.again(ticket, reserved=reserved)
         else:
             ticket.fail("upstream_closed")
+
+    def _learn(self) -> None:
+        """The bank ended it: after how long without a request?"""
+        if self.phase is Phase.WAITING and not self._answered:
+            self.pool.closed_early(self._written_at - self.idle_since)
+        elif self.phase in (Phase.IDLE, Phase.RESERVED):
+            self.pool.closed_early(self.pool.now() - self.idle_since)
 
     def _unasked(self) -> None:
         """Bytes nobody asked for.  A request that is only reserved has not been sent and finds another connection."""

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -20,9 +21,15 @@ ROOT = Path(__file__).parents[2]
 
 
 class Child:
-    """logged: what it wrote to stderr so far, one decoded line each."""
+    """logged: what it wrote to stderr so far, one decoded line each.
 
-    def __init__(self, config: Config, path: Path) -> None:
+    through: a command that becomes the child.  pass_fds: what it inherits.  serving: wait until it listens.
+    """
+
+    def __init__(self, config: Config, path: Path, *, through: Sequence[str] = (), pass_fds: Sequence[int] = (),
+                 variables: Mapping[str, str] | None = None, serving: bool = True) -> None:
+        self._serving = serving
+        self._through, self._pass_fds, self._variables = through, tuple(pass_fds), variables or {}
         path.write_bytes(msgspec.json.encode(config))
         self._path = path
         self.listeners: dict[str, int] = {}
@@ -31,10 +38,12 @@ class Child:
 
     async def __aenter__(self) -> Self:
         self.process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.e2e.child", str(self._path), cwd=ROOT, limit=1 << 20,
+            *self._through, sys.executable, "-m", "tests.e2e.child", str(self._path), cwd=ROOT, limit=1 << 20,
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": str(ROOT)})
+            env={**os.environ, "PYTHONPATH": str(ROOT), **self._variables}, pass_fds=self._pass_fds)
         self._reading = asyncio.create_task(self._read())
+        if not self._serving:
+            return self
         assert self.process.stdout is not None
         first = await asyncio.wait_for(self.process.stdout.readline(), 30)
         assert first, self.logged

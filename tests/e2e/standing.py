@@ -22,7 +22,7 @@ from proxy.emulator.records import Bell
 from proxy.keys.authority import Authority as ClientAuthority
 from proxy.keys.keyring import Keyring
 from proxy.wire.limits import Limits, Timeouts
-from tests.e2e.line import Answer, Line, connected, eventually, within
+from tests.e2e.line import Answer, Line, connected, eventually, request, within
 
 OTHER_ID = "00f0e0d0-c0b0-4a09-8070-605040302010"
 BANK_NAME = "open.nordea.com"
@@ -76,13 +76,16 @@ class Files:
 
 
 def configuration(bank: Emulator | str, files: Files, **changes: Any) -> Config:
-    """Ports are the system's choice; limits and timeouts may be given as dicts; `route` changes the only route."""
+    """Ports are the system's choice; limits and timeouts may be given as dicts; `route` changes the only route.
+
+    Whatever a test sends is judged by the proxy's own verification as well.
+    """
     upstream = bank if isinstance(bank, str) else f"https://127.0.0.1:{bank.port}"
     route = {"profile": "nordea", "upstream": upstream, "host": BANK_NAME, **changes.pop("route", {})}
     limits, timeouts = Limits(**changes.pop("limits", {})), Timeouts(**changes.pop("timeouts", {}))
     given = {"port": 0, "admin_port": 0, "upstream_ca_file": str(files.ca), "structured_logs": True,
              "applications": {"shop": files.shop.application()}, "routes": (Route(**route),), "timed_reload": 0.0,
-             "min_sigterm_delay": 0.0, **changes}
+             "min_sigterm_delay": 0.0, "self_verify": True, **changes}
     return Config(limits=limits, timeouts=timeouts, **given)
 
 
@@ -99,6 +102,7 @@ class Lines:
     def __init__(self) -> None:
         self.dropped = 0
         self.records: list[Exchange] = []
+        self.events: list[dict[str, object]] = []
         self._bell = Bell()
 
     def opened(self, *, structured: bool) -> Lines:
@@ -106,6 +110,10 @@ class Lines:
 
     def record(self, exchange: Exchange) -> None:
         self.records.append(exchange)
+        self._bell.ring()
+
+    def event(self, fields: dict[str, object]) -> None:
+        self.events.append(fields)
         self._bell.ring()
 
     async def close(self) -> None:
@@ -132,6 +140,8 @@ class Proxy:
         self.running = Running(self.config, rings, os.environ, authority)
         try:
             await self.running.start()
+            for pool in self.running.pools.values():
+                pool.patience.kept(10.0)        # as if the bank had been called before
         except BaseException:
             await self.running.close()
             raise
@@ -164,6 +174,11 @@ class Proxy:
 
     async def admin(self, path: str) -> Answer:
         return await self.ask(b"GET %b HTTP/1.1\r\nHost: localhost\r\n\r\n" % path.encode(), listener="admin")
+
+    async def act(self, path: str, *fields: str, token: str = "", body: bytes = b"") -> Answer:
+        """An action of the admin port.  token: presented when given."""
+        shown = (f"Authorization: Bearer {token}",) if token else ()
+        return await self.ask(request("POST", path, *shown, *fields, body=body), listener="admin")
 
     async def metric(self, name: str, **labels: str) -> float:
         """One sample of /metrics; 0 when there is none yet."""

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from proxy.audit.settings import AuditSettings
 from proxy.config.model import Destination
 from proxy.errors import PROBLEMS
-from proxy.serve.logline import FIELDS
+from proxy.serve.logline import DIAGNOSIS_FIELDS, FIELDS
 from proxy.wire.limits import Limits, Timeouts
 from tests.e2e.line import eventually, get, post
 from tests.e2e.tunnels import connect, tunnelled
@@ -46,7 +47,8 @@ def names(cell: str) -> list[str]:
 @pytest.fixture
 async def proxy(bank, start_proxy, tmp_path):
     rule = Destination(host="127.0.0.1", policy="tunnel", ports=(bank.port,), allow_addresses=("127.0.0.0/8",))
-    return await start_proxy(bank, ca_directory=str(tmp_path / "ca"), destinations=(rule,))
+    return await start_proxy(bank, ca_directory=str(tmp_path / "ca"), destinations=(rule,),
+                             audit=AuditSettings(file=str(tmp_path / "trail" / "audit.jsonl")))
 
 
 async def eventful(bank, proxy) -> None:
@@ -88,9 +90,14 @@ def test_the_table_of_fields_is_what_a_line_has():
     assert [names(field)[0] for field, _ in table("Log lines", "field")] == list(FIELDS)
 
 
+def test_the_table_of_a_diagnosis_has_every_field():
+    written = [name for field, _ in table("Lines about refusals", "field") for name in names(field)]
+    assert sorted(written) == sorted(DIAGNOSIS_FIELDS)
+
+
 async def test_the_table_of_paths_is_what_the_admin_port_answers(proxy):
     written = [path for row in table("Admin port", "path") for path in names(row[0])]
-    listed = (await proxy.admin("/")).body.decode().split()
+    listed = (await proxy.admin("/")).body.decode().splitlines()
     assert sorted(written) == sorted([*listed, "/"])
 
 

@@ -10,15 +10,16 @@ from prometheus_client import CollectorRegistry
 from proxy.config.address import is_loopback
 from proxy.core.message import Request
 from proxy.errors import Refused
-from proxy.serve.admin import Admin, Health
+from proxy.serve.admin import Admin
 from proxy.serve.gate import Gate
+from proxy.serve.health import Health, pages
 
 PAGES = (b"/metrics", b"/livez", b"/healthz", b"/readyz", b"/startup", b"/")
 
 
 def refusal(target: bytes, local, *, peer: str = "192.0.2.1", method: bytes = b"GET") -> str:
     """-> the code, or ""."""
-    admin = Admin({"admin": Gate([b"localhost"])}, CollectorRegistry(), Health({}), dict, local=local)
+    admin = Admin({"admin": Gate([b"localhost"])}, pages(Health({}), CollectorRegistry(), dict), local=local)
     connection = SimpleNamespace(listener="admin", peer=peer, local=("127.0.0.1", 9))
     try:
         admin.admit(connection, Request(method, target, [], authority=b"localhost"))

@@ -1,0 +1,59 @@
+"""The admin port of one process: its table, its listener and its tokens."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+
+from proxy.app.listeners import Doors, gate
+from proxy.app.token_files import AdminTokens
+from proxy.config.address import is_loopback
+from proxy.config.model import Config, Listener
+from proxy.serve.admin import Admin, Table
+from proxy.serve.gate import Gate
+from proxy.wire.limits import Limits
+from proxy.wire.server import Bound, Server
+
+ADMIN = "admin"
+"""Its name among the listeners."""
+_LAST_WORDS = 0.5
+_STEP = 0.01
+_LIMITS = Limits(body=1024, connections=64)
+
+
+class AdminPort:
+    """Made on the event loop.  server: None until open()."""
+
+    def __init__(self, config: Config, environ: Mapping[str, str], table: Table) -> None:
+        """table: pages and actions of all features.  Raises KeyUnusable when an admin token cannot be read."""
+        self._config = config
+        self._gates: dict[str, Gate] = {}
+        self.tokens = AdminTokens(config, environ)
+        self._pages = Admin(self._gates, table, local=is_loopback, tokens=self.tokens.current)
+        self.server: Server | None = None
+
+    async def open(self, doors: Doors) -> list[Bound]:
+        """-> the bound pairs.  Raises StartFailed."""
+        config = self._config
+        self.server = Server(self._pages, _LIMITS, config.timeouts)
+        listener = Listener(address=config.admin_address, port=config.admin_port)
+        bound = await doors.open(self.server, ADMIN, listener)
+        for address, port in bound:
+            self._gates[ADMIN] = gate(config, listener, address, port, None)
+        return bound
+
+    async def close(self) -> None:
+        """Whoever asked for the end is to hear that it comes."""
+        await self._pages.close()
+        server = self.server
+        if server is None:
+            return
+        server.stop_accepting()
+        server.draining = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_WORDS):
+                while server.connections:
+                    server.close_idle()
+                    await asyncio.sleep(_STEP)
+        await server.close()
