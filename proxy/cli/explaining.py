@@ -15,6 +15,9 @@ from proxy.cli.verify import facts
 from proxy.cli.verify_inputs import chosen
 from proxy.cli.verify_keys import ShownKeys
 
+_WIDEST = 2000
+"""Characters of a line that are shown."""
+
 _KINDS = {"curl": "a curl command", "http": "an HTTP message", "har": "an HTTP archive", "postman": "Postman's console"}
 
 
@@ -95,15 +98,20 @@ def _show_strings(verdict: Verdict, veil: Veil) -> None:
 
 
 def _show_row(row: Row, veil: Veil) -> None:
+    signed, right = _short(_safe(veil, row.signed)), _short(_safe(veil, row.right))
     if row.signed == row.right:
-        show(f"  {_safe(veil, row.right)}")
+        show(f"  {right}")
         return
-    if row.signed:
-        show(bad("- ") + _safe(veil, row.signed))
-    if row.right:
-        show(good("+ ") + _safe(veil, row.right))
-    if row.marks and _safe(veil, row.signed + row.right) == row.signed + row.right:
+    if signed:
+        show(bad("- ") + signed)
+    if right:
+        show(good("+ ") + right)
+    if row.marks and (signed, right) == (row.signed, row.right):
         show(f"  {row.marks}")
+
+
+def _short(line: str) -> str:
+    return line if len(line) <= _WIDEST else f"{line[:_WIDEST]}… ({len(line) - _WIDEST} more characters)"
 
 
 def _safe(veil: Veil, text: str) -> str:

@@ -12,7 +12,7 @@ from proxy.cli.settings import config_file as config_file_option
 from proxy.errors import KeyUnusable
 
 if TYPE_CHECKING:
-    from proxy.cli.pasted import Pasted
+    from proxy.cli.veil import Veil
     from proxy.cli.verification import Verdict
 
 EPILOG = """\b
@@ -59,8 +59,8 @@ Exit codes: 0 valid, 1 invalid, 2 the message or the key cannot be read.
 @click.option("--body-file", metavar="FILE", help="Its body ('-': standard input), if it is not in FILE.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
 def verify(explain: bool, as_json: bool, **given: Any) -> int:
-    """Judge a captured request, and explain the first difference; with --explain, find the mistake."""
-    from proxy.cli.verify_inputs import requests
+    """Judge a captured request; with --explain, find the mistake in it."""
+    from proxy.cli.verify_inputs import chosen, requests
     from proxy.cli.verify_keys import one_key, shown_keys
 
     try:
@@ -71,26 +71,19 @@ def verify(explain: bool, as_json: bool, **given: Any) -> int:
     except KeyUnusable as error:
         report(error)
         return REFUSED
+    from proxy.cli.veil import Veil
     from proxy.cli.verification import judge
 
-    verdict = _first_wrong(requests(given), given["entry"], lambda one: judge(one.message, key))
-    (_as_json if as_json else _as_text)(verdict, (*verdict.notes, *notes))
-    return OK if verdict.valid else FAILED
-
-
-def _first_wrong(found: list[Pasted], entry: int | None, judged: Any) -> Verdict:
-    from proxy.cli.verify_inputs import chosen
-
-    verdict: Verdict
-    for one in chosen(found, entry):
-        verdict = judged(one)
+    for one in chosen(requests(given), given["entry"]):
+        verdict = judge(one.message, key)
         if not verdict.valid:
             break
-    return verdict
-
-
-def _as_json(verdict: Verdict, notes: tuple[str, ...]) -> None:
-    show_json(facts(verdict, notes))
+    veil, notes = Veil(one.message), (*verdict.notes, *notes)
+    if as_json:
+        show_json(veil.over(facts(verdict, notes)))
+    else:
+        _as_text(verdict, notes, veil)
+    return OK if verdict.valid else FAILED
 
 
 def facts(verdict: Verdict, notes: tuple[str, ...]) -> dict[str, object]:
@@ -107,19 +100,19 @@ def facts(verdict: Verdict, notes: tuple[str, ...]) -> dict[str, object]:
     }
 
 
-def _as_text(verdict: Verdict, notes: tuple[str, ...]) -> None:
+def _as_text(verdict: Verdict, notes: tuple[str, ...], veil: Veil) -> None:
     if verdict.valid:
         show(good("valid"))
     for index, finding in enumerate(verdict.findings):
         show(bad(f"invalid: {finding.cause}") if index == 0 else f"also: {finding.cause}")
-        show(f"  {printable(finding.sentence)}")
+        show(f"  {printable(veil.over_text(finding.sentence))}")
         if finding.signed or finding.expected:
-            show(f"  found:    {printable(finding.signed)}")
-            show(f"  expected: {printable(finding.expected)}")
+            show(f"  found:    {printable(veil.over_text(finding.signed))}")
+            show(f"  expected: {printable(veil.over_text(finding.expected))}")
         show(f"  {finding.advice}")
     for note in notes:
         show(f"note: {note}")
     show(dim("signing string, as derived from the message:"))
-    for line in verdict.signing_string.split("\n"):
+    for line in veil.over_text(verdict.signing_string).split("\n"):
         show(f"  {printable(line)}")
     show(dim(f"key: {verdict.key}"))

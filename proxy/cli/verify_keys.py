@@ -100,7 +100,7 @@ def _add_application(shown: ShownKeys, config: Config, name: str, vault: Vault |
     now = datetime.now(UTC)
     application = config.applications[name]
     for what, loaded in (("application", applications.key(application, now, vault)),
-                         ("the next key of application", applications.next_key(application, now))):
+                         ("the next key of application", applications.next_key(application, now, vault))):
         if loaded is not None:
             key = loaded.public_key or material.from_signer(loaded.signer)
             if not shown.known:

@@ -36,6 +36,10 @@ STREAK: Final = 20
 FIRST_PAUSE: Final = 1.0
 LONGEST_PAUSE: Final = 60.0
 """Seconds without a second signature after one that did not help."""
+MENDS: Final = 5.0
+"""Seconds after another signature that helped in which one that did not is bad luck: the bank's machines differ."""
+UNSURE: Final = 4
+"""Signatures of one request while nothing says that another one helps."""
 FORGOTTEN: Final = 600.0
 """Seconds after a pause in which the next one is longer."""
 
@@ -81,6 +85,7 @@ class Slots:
         self._streak = 0
         self._pause = 0.0
         self._paused_until = float("-inf")
+        self._helped_at = float("-inf")
 
     @property
     def current(self) -> Identity | None:
@@ -101,18 +106,26 @@ class Slots:
 
         A `current` that has expired is no reason not to start when `next` can sign.
         """
-        if self.spare is not None:
-            try:
-                self.spare.load(now)
-            except KeyUnusable as error:
-                log.warning("application %s: the next key cannot be used, and is tried again when its files change or "
-                            "on SIGHUP (%s): %s", self.name, error.code, error)
+        expired: KeyUnusable | None = None
         try:
             self.signing.load(now)
         except KeyUnusable as error:
-            if error.code != "certificate_expired" or not self.spare_usable():
+            if error.code != "certificate_expired":
                 raise
+            expired = error
+        if self.spare is not None:
+            self._load_spare(self.spare, now)
+        if expired is not None:
+            if not self.spare_usable():
+                raise expired
             self._change("expiry", float("-inf"))
+
+    def _load_spare(self, spare: Keyring, now: datetime) -> None:
+        try:
+            spare.load(now)
+        except KeyUnusable as error:
+            log.warning("application %s: the next key cannot be used, and is tried again at the next reload (%s): %s",
+                        self.name, error.code, error)
 
     # --- evidence
 
@@ -145,17 +158,26 @@ class Slots:
         """The bank has acted on a request that was signed again, with this key of this ring."""
         self._pause = 0.0
         self._paused_until = float("-inf")
+        self._helped_at = now
         ring.proven = key
         if ring is self.signing:
-            return              # another call has changed them meanwhile
+            self._streak = 0    # another call has changed them meanwhile, or it was this one's turn again
+            return
         self._streak += 1
         if now >= self._settled_at or self._streak >= STREAK:
             self._change("evidence", now)
 
+    def attempts(self, now: float) -> int:
+        """How often a request may be signed in all."""
+        return self.settings.attempts if self._mends(now) else min(self.settings.attempts, UNSURE)
+
+    def _mends(self, now: float) -> bool:
+        return now < self._helped_at + MENDS
+
     def useless(self, now: float) -> None:
         """Both keys were refused: it is the request, or something that no key mends."""
-        if now < self._paused_until:
-            return              # one of several that were under way
+        if now < self._paused_until or self._mends(now):
+            return              # one of several that were under way, or bad luck
         if now > self._paused_until + FORGOTTEN:
             self._pause = 0.0
         self._pause = min(self._pause * 2, LONGEST_PAUSE) or FIRST_PAUSE

@@ -207,7 +207,7 @@ def _urlencoded(value: str) -> bytes:
     else:
         rest = value[match.end():]
         content = read_named(rest) if sign == "@" else rest.encode("utf-8", "surrogateescape")
-    encoded = quote(content, safe="").encode()
+    encoded = quote(content, safe="").replace("%20", "+").encode()
     return name.encode("utf-8", "surrogateescape") + b"=" + encoded if name else encoded
 
 

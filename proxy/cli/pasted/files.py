@@ -20,13 +20,15 @@ def read_named(path: str) -> bytes:
     except (OSError, ValueError):
         raise Unreadable("a file that it names with @ cannot be opened here; run this where the file is, or give the "
                          "body with --body-file") from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise Unreadable("what it names with @ is no regular file; give the body with --body-file")
-        try:
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
             data = file.read(LARGEST + 1)
-        except OSError:
-            raise Unreadable("a file that it names with @ cannot be read") from None
+    except OSError:
+        raise Unreadable("a file that it names with @ cannot be read") from None
+    finally:
+        os.close(descriptor)
     if len(data) > LARGEST:
         raise Unreadable(f"a file that it names with @ is larger than {LARGEST >> 20} MiB")
     return data

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from proxy.cli.pasted import har, postman
 from proxy.cli.pasted.curl import START, read_commands
@@ -13,8 +13,8 @@ from proxy.cli.pasted.powershell import COMMAND, read_invocation
 from proxy.cli.pasted.request import Pasted
 from proxy.cli.verification.captured import Captured, Unreadable
 
-LARGEST_TEXT = 8 << 20
-"""Of anything but an archive, whose answers may be large."""
+LARGEST = {"curl": 1, "postman": 4, "http": 16, "har": 64}
+"""MiB; an archive and a console also hold answers."""
 
 BANKS = ("open.nordea.com", "api.nordeaopenbanking.com")
 
@@ -34,13 +34,13 @@ def read(raw: bytes, kind: str = "auto") -> list[Pasted]:
     refuse_binary(raw)
     if kind == "auto":
         kind = _guess(raw)
-    if kind != "har" and len(raw) > LARGEST_TEXT:
-        raise Unreadable(f"the input is larger than {LARGEST_TEXT >> 20} MiB, which only a HAR file may be")
+    if len(raw) > LARGEST[kind] << 20:
+        raise Unreadable(f"{_KINDS[kind]} of more than {LARGEST[kind]} MiB is not read")
     try:
         messages = _READERS[kind](raw)
     except RecursionError:
         raise Unreadable("the input is nested too deeply") from None
-    return _meant([Pasted(message, kind, number) for number, message in enumerate(messages, 1)])
+    return _meant([Pasted(message, kind, number) for number, message in enumerate(messages, 1) if message is not None])
 
 
 def _plain(raw: bytes) -> bytes:
@@ -72,7 +72,7 @@ def _guess(raw: bytes) -> str:
     raise Unreadable(f"the input is neither {', '.join(others)} nor {last}")
 
 
-def _archive(raw: bytes) -> list[Captured]:
+def _archive(raw: bytes) -> Sequence[Captured | None]:
     try:
         document = json.loads(raw.decode("utf-8", "replace"))
     except ValueError:
@@ -85,15 +85,17 @@ def _archive(raw: bytes) -> list[Captured]:
     return _readable(requests)
 
 
-def _readable(requests: list[object]) -> list[Captured]:
-    """An archive of a browser also holds what is no HTTP request, such as blob: and data: URLs."""
-    found, fault = [], Unreadable("the archive is empty")
+def _readable(requests: list[object]) -> list[Captured | None]:
+    """None for what is no HTTP request: an archive of a browser also holds blob: and data: URLs."""
+    found: list[Captured | None] = []
+    fault = Unreadable("the archive is empty")
     for request in requests:
         try:
             found.append(har.read_request(request))
         except Unreadable as error:
             fault = error
-    if not found:
+            found.append(None)
+    if not any(found):
         raise fault
     return found
 
@@ -104,7 +106,7 @@ def _commands(raw: bytes) -> list[Captured]:
     return read_invocation(text) if invoked else read_commands(text)
 
 
-_READERS: dict[str, Callable[[bytes], list[Captured]]] = {
+_READERS: dict[str, Callable[[bytes], Sequence[Captured | None]]] = {
     "curl": _commands,
     "http": read_messages,
     "har": _archive,

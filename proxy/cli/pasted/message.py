@@ -9,10 +9,11 @@ from itertools import islice
 from proxy.cli.pasted.request import refuse_blanks
 from proxy.cli.verification.captured import Captured, Unreadable, parse
 
+METHODS = b"(?i:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)"
 VERBOSE = re.compile(rb"(?m)^> [A-Z]{3,10} \S+ HTTP/[0-9.]+\r?$")
-REQUEST = re.compile(rb"(?m)^[A-Za-z]{3,10}[ \t]+(?:https?://|/)\S*(?:[ \t]+HTTP/[0-9.]+)?[ \t]*\r?$")
+REQUEST = re.compile(rb"(?m)^" + METHODS + rb"[ \t]+(?:https?://|/)\S*(?:[ \t]+HTTP/[0-9.]+)?[ \t]*\r?$")
 _ANSWER = re.compile(rb"(?:\r?\n)+HTTP/[0-9.]+ [1-5][0-9]{2}\b")
-_NEXT = re.compile(rb"(?:\r?\n)+(?=[A-Z]{3,10} (?:https?://|/)\S* HTTP/[0-9.]+\r?\n)")
+_NEXT = re.compile(rb"(?:\r?\n)+(?=" + METHODS + rb" (?:https?://|/)\S* HTTP/[0-9.]+\r?\n)")
 
 
 def read_messages(raw: bytes) -> list[Captured]:

@@ -7,23 +7,23 @@ import re
 from proxy.cli.pasted.request import BLANK
 from proxy.cli.verification.captured import Unreadable
 
-# What could run on without its end is bounded, so that no text takes more than its length in time.
+# Of a command in $(…) or backticks only the beginning is looked for: what stands there is unknown either way, and a
+# search for each one's end would take hostile text the square of its length.
 _TOKEN = re.compile(r"""
-    (?P<space>(?:[ \t]|\\[ \t]*\r?\n(?:[ \t]*>[ \t])?)+)
+    (?P<joined>\\\r?\n(?:>[ \t])?)
+  | (?P<space>(?:[ \t]|\\[ \t]+\r?\n)+)        # white space behind the backslash comes from copying
   | (?P<end>\r?\n|;|&&|\|\|?|&(?=\s|$)|[<>])
   | (?P<background>&)
   | '(?P<single>[^']*)'
   | \$'(?P<ansi>[^'\\]*(?:\\.[^'\\]*)*)'
   | \$?"(?P<double>[^"\\]*(?:\\.[^"\\]*)*)"
-  | (?P<variable>\$(?:[A-Za-z_]\w*|\{[^}\n]{0,200}\}|\([^)\n]{0,200}\)|[0-9@*?!$#])|`[^`\n]{0,200}`)
+  | (?P<variable>\$(?:[A-Za-z_]\w*|[({0-9@*?!$#])|`)
   | \\(?P<escaped>.)
   | (?P<comment>(?<![^\s])\#[^\n]*)
   | (?P<plain>[^\s'"\\$;&|<>`]+|\$)
-  | (?P<open>['"`])
+  | (?P<open>['"])
 """, re.DOTALL | re.VERBOSE)
-_IN_DOUBLE = re.compile(
-    r'\\\r?\n|\\(?P<escaped>[$`"\\])|(?P<variable>\$(?:[A-Za-z_]\w*|\{[^}]{0,200}\}|\([^)]{0,200}\)|[0-9@*?!$#])'
-    r"|`[^`]{0,200}`)")
+_IN_DOUBLE = re.compile(r'\\\r?\n|\\(?P<escaped>[$`"\\])|(?P<variable>\$(?:[A-Za-z_]\w*|[({0-9@*?!$#])|`)')
 _ANSI = re.compile(r"\\(?:x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{1,4})|U([0-9A-Fa-f]{1,8})|([0-7]{1,3})|c(.)|(.))",
                    re.DOTALL)
 _LETTERS = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "e": "\x1b", "E": "\x1b", "f": "\f", "v": "\v"}
@@ -43,6 +43,8 @@ def words(text: str, start: int) -> tuple[list[str], int]:
         if kind == "end":
             break
         position = token.end()
+        if kind == "joined":
+            continue
         if kind in ("space", "comment"):
             if word is not None:
                 found.append("".join(word))

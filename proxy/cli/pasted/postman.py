@@ -11,8 +11,9 @@ from proxy.cli.verification.captured import Captured, Unreadable
 
 _MARKS = r"[ \t▶▼▸▾►◀⯆⯈>\-]*"
 HEADERS = re.compile(rf'(?im)^{_MARKS}"?Request Headers"?[ \t]*:?')
-_COPY = re.compile(r"(?m)^[ \t▶▼▸▾►]*([A-Z]{3,10})[ \t]+(https?://[^\s\"]+?):[ \t]*(?=\{)")
-_LINE = re.compile(r"(?m)^[ \t▶▼▸▾►]*(?P<method>[A-Z]{3,10})[ \t]+(?P<url>https?://[^\s\"]+)")
+_METHOD = "(?i:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)"
+_COPY = re.compile(rf"(?m)^[ \t▶▼▸▾►]*({_METHOD})[ \t]+(https?://[^\s\"]+?):[ \t]*(?=[{{])")
+_LINE = re.compile(rf"(?m)^[ \t▶▼▸▾►]*(?P<method>{_METHOD})[ \t]+(?P<url>https?://[^\s\"]+)")
 _SECTION = re.compile(rf"(?i){_MARKS}(Network|Request Headers|Request Body|Response Headers|Response Body|Response)"
                       r"[ \t]*:?[ \t]*(.*)")
 _PAIR = re.compile(r"[ \t]*\"?([!#$%&'*+\-.^_`|~0-9A-Za-z]+)\"?[ \t]*:[ \t]*(.*)")
@@ -64,7 +65,7 @@ def _lines(text: str) -> Iterator[Captured]:
         sections = _sections(text[start.end():end])
         if "request headers" not in sections:
             continue
-        fields = [pair for line in sections["request headers"] if (pair := _pair(line)) is not None]
+        fields = _pairs(sections["request headers"])
         yield capture(start["method"], parse_url(start["url"].rstrip(":")), fields,
                       _shown_body(sections.get("request body"), fields))
 
@@ -82,25 +83,26 @@ def _sections(text: str) -> dict[str, list[str]]:
     return found
 
 
-def _pair(line: str) -> tuple[str, str] | None:
-    match = _PAIR.fullmatch(line)
-    if match is None:
+def _pairs(lines: list[str]) -> list[tuple[str, str]]:
+    """Older consoles show all values as JavaScript would, in quotes; newer ones none."""
+    pairs = [(match[1], match[2].rstrip()) for line in lines if (match := _PAIR.fullmatch(line)) is not None]
+    if all(_text(value.removesuffix(",")) is not None for _, value in pairs):
+        return [(name, _text(value.removesuffix(",")) or "") for name, value in pairs]
+    return pairs
+
+
+def _text(value: str) -> str | None:
+    """What a text in quotes says, or None when it is none."""
+    if len(value) < 2 or not value[0] == value[-1] == '"':
         return None
-    value = match[2].rstrip().removesuffix(",") if match[2].startswith('"') else match[2].rstrip()
-    return match[1], _unquoted(value)
-
-
-def _unquoted(value: str) -> str:
-    """Older consoles show texts as JavaScript would."""
-    if len(value) > 1 and value[0] == value[-1] == '"':
-        try:
-            inner = json.loads(value)
-        except ValueError:
-            return value[1:-1]
-        return inner if isinstance(inner, str) else value
-    return value
+    try:
+        inner = json.loads(value)
+    except ValueError:
+        return None
+    return inner if isinstance(inner, str) else None
 
 
 def _shown_body(lines: list[str] | None, fields: list[tuple[str, str]]) -> bytes | None:
     text = "\n".join(lines or []).strip("\n")
-    return _body(_unquoted(text) if "\n" not in text else text, fields)
+    inner = _text(text)
+    return _body(text if inner is None else inner, fields)

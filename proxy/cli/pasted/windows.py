@@ -21,14 +21,14 @@ _POWERSHELL = re.compile(r"""
   | (?P<end>\r?\n|[;|])
   | '(?P<single>[^']*(?:''[^']*)*)'
   | "(?P<double>[^"`]*(?:(?:`.|"")[^"`]*)*)"
-  | (?P<variable>\$(?:\([^)\n]{0,200}\)|\{[^}\n]{0,200}\}|[A-Za-z_][\w:]*))
+  | (?P<variable>\$(?:[({]|[A-Za-z_][\w:]*))
   | `(?P<escaped>.)
   | (?P<plain>[^\s'"`;|$@]+|[@$])
   | (?P<open>['"])
 """, re.DOTALL | re.VERBOSE)
 _HERE = re.compile(r"@(['\"])\r?\n")
 _IN_DOUBLE = re.compile(r'`(?P<escaped>.)|(?P<quote>"")|\$\(\[char\](?P<char>0x[0-9A-Fa-f]+|\d+)\)'
-                        r"|(?P<variable>\$(?:\([^)\n]{0,200}\)|\{[^}\n]{0,200}\}|[A-Za-z_][\w:]*))", re.DOTALL)
+                        r"|(?P<variable>\$(?:[({]|[A-Za-z_][\w:]*))", re.DOTALL)
 _LETTERS = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
 
 

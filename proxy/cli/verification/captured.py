@@ -115,7 +115,8 @@ def refit(body: bytes, length: int) -> bytes | None:
     """The body of that length which a clipboard, an editor or a terminal turned into this one, or None."""
     feeds = body.replace(b"\r\n", b"\n")
     ends = feeds.replace(b"\n", b"\r\n")
-    for candidate in (body, ends, feeds, ends.removesuffix(b"\r\n"), feeds.removesuffix(b"\n")):
+    for candidate in (body, ends, feeds, ends.removesuffix(b"\r\n"), feeds.removesuffix(b"\n"), feeds + b"\n",
+                      ends + b"\r\n"):
         if len(candidate) == length and candidate.strip() != b"":
             return candidate
     return body if len(body) == length else None

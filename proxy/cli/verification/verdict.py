@@ -140,10 +140,10 @@ def signing_string(message: Captured, names: Sequence[str]) -> tuple[SigningStri
     """The lines of these names with the values that were sent; and the names that were not sent."""
     lines, findings = [], []
     for name in names:
-        value = message.one(name)
-        if name != TARGET and value is None and not message.all(name):
+        values = [""] if name == TARGET else message.all(name)
+        if not values:
             findings.append(Finding("covered_not_sent", name[:64]))
-        lines.append(Line(name, "" if name == TARGET else value or "", name))
+        lines.append(Line(name, values[0] if values else "", name))
     target = message.target.removesuffix("?") if message.target.count("?") == 1 else message.target
     return SigningString(message.method.lower(), target, tuple(lines)), findings
 
@@ -183,12 +183,10 @@ def _open(message: Captured, signature: bytes, keys: Sequence[KnownKey], case: _
 
 def _by_nobody(signature: bytes, keys: Sequence[KnownKey]) -> Finding:
     sizes = dict.fromkeys(known.key.key_size for known in keys)
-    if not any(len(signature) == (size + 7) // 8 for size in sizes):
-        return Finding("another_key", f"a signature of {len(signature)} bytes cannot be by an RSA key of "
-                                      f"{' or '.join(map(str, sizes))} bits")
-    if keys[0].role == "demo":
-        return Finding("not_the_demo_key")
-    return Finding("another_key")
+    fits = any(len(signature) == (size + 7) // 8 for size in sizes)
+    detail = "" if fits else (f"a signature of {len(signature)} bytes cannot be by an RSA key of "
+                              f"{' or '.join(map(str, sizes))} bits")
+    return Finding("not_the_demo_key" if keys[0].role == "demo" else "another_key", detail)
 
 
 def _by_another(opened: Opened, bank: KnownKey) -> Iterator[Finding]:
