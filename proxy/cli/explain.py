@@ -84,8 +84,9 @@ def _explained(given: dict[str, Any], keys: Keys) -> tuple[dict[str, Any] | None
 
     raw = _input(given)
     parsed = _json(raw)
-    if saved.is_saved(parsed) and isinstance(parsed.get("diagnosis"), dict):
-        return parsed["diagnosis"], _for_support(parsed.get("bank_message_id"), parsed.get("bank_id"))
+    told = saved.diagnosis_of(parsed) if saved.is_saved(parsed) else None
+    if told is not None:
+        return told, _for_support(parsed.get("bank_message_id"), parsed.get("bank_id"))
     message, answer = _both(given, raw, parsed)
     if answer is None:
         raise Refused("message_unreadable", "there is no answer of a bank in it; 'verify --explain' judges a request")
@@ -182,14 +183,14 @@ def _as_text(document: dict[str, Any], notes: list[str]) -> None:
 
     code = document.get("code")
     show(dim(f"the bank answered {document.get('status')}{f', {printable(str(code))}' if code else ''}"))
-    for index, cause in enumerate(document.get("causes", ())):
-        name = printable(f"{cause.get('cause')} ({cause.get('certainty')})")
+    for index, cause in enumerate(document["causes"]):
+        name = printable(f"{cause['cause']} ({cause['certainty']})")
         show(bad(name) if index == 0 else f"or {name}")
-        show(f"  {printable(str(cause.get('what')))}")
+        show(f"  {printable(cause['what'])}")
         for sentence in cause.get("evidence", ()):
-            show(f"  - {printable(str(sentence))}")
-        show(f"  What to do: {printable(str(cause.get('todo')))}")
-        show(dim(f"  Where: {SIDES.get(cause.get('side'), 'unknown')}"))
+            show(f"  - {printable(sentence)}")
+        show(f"  What to do: {printable(cause['todo'])}")
+        show(dim(f"  Where: {SIDES.get(cause['side'], 'unknown')}"))
     if document.get("scope"):
         show(printable(str(document["scope"])))
     for note in notes:

@@ -9,7 +9,10 @@ import json
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from hypothesis import given
+from hypothesis import strategies as st
 
+from proxy.cli.refusal.answers import read_answer
 from proxy.cli.refusal.blame import blamed
 from proxy.cli.verification import Finding
 from proxy.cli.verification.causes import CAUSES as FINDINGS
@@ -225,6 +228,21 @@ def test_a_saved_exchange_that_no_bank_has_refused(call, change):
     told = call("explain", stdin=json.dumps({**SAVED, **change}))
     assert told.exit_code == 2
     assert "no answer of a bank" in told.stderr
+
+
+@pytest.mark.parametrize("diagnosis", [{}, {"status": 401, "causes": []}, {"status": 401, "causes": [1]}, [], "x"])
+def test_a_diagnosis_that_no_proxy_has_made_is_made_anew(call, diagnosis):
+    assert "clock_ahead (certain)" in call("explain", stdin=json.dumps({**SAVED, "diagnosis": diagnosis})).stdout
+
+
+texts = st.sampled_from(["", "GET / HTTP/1.1", "Host: a", "HTTP/1.1 401 No", "< HTTP/2 401", "> GET / HTTP/1.1", "{",
+                         '{"error":{"failures":[{"code":"error.date.invalid"}]}}', '"error":', "<errorResponse>", "}"])
+
+
+@given(st.lists(texts, max_size=12).map("\r\n".join).map(str.encode) | st.binary(max_size=60))
+def test_no_text_is_too_strange(raw):
+    found = read_answer(raw)
+    assert found is None or 200 <= found.response.status <= 599
 
 
 @pytest.mark.parametrize("stdin", [b"", b"\xff\xfe\x00", UNSIGNED, b"{}", b"[1]", b'{"log":{"entries":[]}}',

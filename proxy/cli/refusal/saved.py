@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Any, Final
+from typing import Annotated, Any, Final
+
+import msgspec
 
 from proxy.cli.refusal.answers import Answered, answered
 from proxy.cli.verification import Captured
@@ -14,6 +16,32 @@ FORMAT: Final = "signing-proxy-exchange/1"
 
 def is_saved(document: object) -> bool:
     return isinstance(document, dict) and document.get("format") == FORMAT
+
+
+class _Cause(msgspec.Struct):
+    cause: str
+    certainty: str
+    side: str
+    what: str
+    todo: str
+    evidence: list[str] = []
+
+
+class _Diagnosis(msgspec.Struct):
+    status: int
+    causes: Annotated[list[_Cause], msgspec.Meta(min_length=1)]
+    code: str = ""
+    scope: str = ""
+
+
+def diagnosis_of(document: dict[str, Any]) -> dict[str, Any] | None:
+    """The diagnosis it carries; None when it has none, or one that no proxy has made."""
+    try:
+        msgspec.convert(document.get("diagnosis"), _Diagnosis)
+    except msgspec.ValidationError:
+        return None
+    found: dict[str, Any] = document["diagnosis"]
+    return found
 
 
 def message_of(document: dict[str, Any]) -> Captured | None:
