@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import ctypes
+import re
 import threading
 from concurrent.futures import Future
 from pathlib import Path
@@ -58,6 +59,7 @@ class Place:
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folder = folder
         self.patch = monkeypatch
+        self.secret = folder / "client-secret"
 
     def settings(self) -> dict[str, Any]:
         """Of the Application."""
@@ -85,6 +87,10 @@ class Place:
 
     def let_go(self, proxy: Proxy) -> None:
         raise NotImplementedError
+
+    def plain(self, said: str) -> str:
+        """A sentence without what is this test's alone."""
+        return re.sub(r"serial [0-9a-f]+", "serial 1a2b3c", said).replace(str(self.folder), "secrets")
 
     def close(self) -> None:
         pass
@@ -152,15 +158,22 @@ class Pkcs12File(PemFiles):
 
 
 class InVault(Place):
+    mount: str
+
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
         super().__init__(folder, monkeypatch)
         assert server.standin is not None
         self.server, self.standin = server, server.standin
         self.path = server.fresh("seal")
+        self._mounts, self._policies = dict(self.standin.spaces[""].mounts), dict(self.standin.access.policies)
         monkeypatch.setenv("VAULT_TOKEN", server.token())
 
     def more(self) -> dict[str, Any]:
-        return {"vault": VaultSettings(address=self.server.address, timeout=30.0, transit_timeout=30.0, retries=0)}
+        return {"vault": VaultSettings(address=self.server.address, timeout=30.0, transit_timeout=30.0, retries=0,
+                                       start_timeout=0.0)}
+
+    def unmount(self) -> None:
+        del self.standin.spaces[""].mounts[self.mount]
 
     def bring_back(self) -> None:
         self.standin.mend()
@@ -178,17 +191,26 @@ class InVault(Place):
         assert vault is not None
         vault.settings = msgspec.structs.replace(vault.settings, timeout=seconds, transit_timeout=seconds)
 
+    def plain(self, said: str) -> str:
+        return said.replace(self.server.address, "https://vault.example:8200").replace(self.path, "qseal")
+
     def close(self) -> None:
         self.standin.mend()
+        self.standin.spaces[""].mounts.update(self._mounts)
+        self.standin.access.policies.update(self._policies)
 
 
 class Kv(InVault):
     timeout = "vault_unavailable"
     version = 2
 
+    @property
+    def mount(self) -> str:
+        return f"kv{self.version}"
+
     def settings(self) -> dict[str, Any]:
         return {"key_file": None, "certificate_file": None, "key_vault": VaultKey(
-            mount=f"kv{self.version}", path=self.path, certificate_field="certificate", kv=self.version)}
+            mount=self.mount, path=self.path, certificate_field="certificate", kv=self.version)}
 
     def put(self, pair: Pair, certificate: bytes | None = None) -> None:
         self._put(private_key=pair.key_pem.decode(), certificate=(certificate or pair.certificate_pem).decode())
@@ -221,6 +243,7 @@ class Transit(InVault):
     """Vault's versions stay, and the certificate chooses."""
 
     in_process = False
+    mount = "transit"
     source = "vault transit transit/"
     garbage = "certificate_format"
     outage = "vault_sealed"
@@ -255,6 +278,8 @@ class Token(Place):
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, store: hsm.Store) -> None:
         super().__init__(folder, monkeypatch)
         self.store = store
+        self.pin = folder / "pin"
+        write(self.pin, hsm.PIN.encode())
         self._hang = Hang()
         self._hanging: Future[str] | None = None
         monkeypatch.setenv("SOFTHSM2_CONF", store.environ["SOFTHSM2_CONF"])
@@ -272,7 +297,7 @@ class Token(Place):
 
     def settings(self) -> dict[str, Any]:
         return {"key_file": None, "certificate_file": str(self.folder / "seal.crt"),
-                "key_pkcs11": self.store.settings(timeout=30.0)}
+                "key_pkcs11": self.store.settings(timeout=30.0, pin_file=str(self.pin))}
 
     def put(self, pair: Pair, certificate: bytes | None = None) -> None:
         modulus = private(pair).private_numbers().public_numbers.n
@@ -339,4 +364,15 @@ def _der(pem: bytes) -> bytes:
 IN_FILES: dict[str, type[PemFiles]] = {"files, PEM": PemFiles, "files, PKCS#12": Pkcs12File}
 IN_VAULT: dict[str, type[InVault]] = {"Vault KV 1": Kv1, "Vault KV 2": Kv2, "Vault Transit": Transit}
 ON_TOKENS = "PKCS#11"
+
+
+def make(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Place:
+    """name: of NAMES.  The module of the test has the fixtures server (Vault's stand-in) and store (Token.make)."""
+    if name in IN_FILES:
+        return IN_FILES[name](folder, monkeypatch)
+    if name in IN_VAULT:
+        return IN_VAULT[name](folder, monkeypatch, request.getfixturevalue("server"))
+    return Token(folder, monkeypatch, request.getfixturevalue("store"))
+
+
 NAMES = (*IN_FILES, *IN_VAULT, ON_TOKENS)

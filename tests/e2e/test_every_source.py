@@ -45,13 +45,7 @@ def store(files, successor, tmp_path_factory) -> hsm.Store:
 @pytest.fixture(params=places.NAMES)
 def place(request, files, tmp_path, monkeypatch) -> Iterator[Place]:
     """With the key whose certificate the bank has."""
-    name = request.param
-    if name in places.IN_FILES:
-        place: Place = places.IN_FILES[name](tmp_path, monkeypatch)
-    elif name in places.IN_VAULT:
-        place = places.IN_VAULT[name](tmp_path, monkeypatch, request.getfixturevalue("server"))
-    else:
-        place = places.Token(tmp_path, monkeypatch, request.getfixturevalue("store"))
+    place = places.make(request.param, tmp_path, monkeypatch, request)
     place.put(files.shop.pair)
     yield place
     place.close()
