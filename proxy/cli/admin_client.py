@@ -122,7 +122,8 @@ def _token(place: AdminPlace) -> bytes:
     if place.admin_token_file is not None:
         from proxy.keys.tokens import read_tokens
 
-        return read_tokens(place.admin_token_file, "admin token")[0].reveal()
+        return read_tokens(place.admin_token_file, "admin token",
+                           allow_group_read=place.token_allow_group_read)[0].reveal()
     if place.admin_token_env is not None:
         from proxy.keys.credentials import read_secret
 

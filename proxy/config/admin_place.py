@@ -1,7 +1,7 @@
 """Where a running proxy's admin port is, for commands that a container starts every few seconds.
 
-They need four keys of the configuration and none of the code that judges the rest: reading these alone takes a sixth of
-the time and 15 MiB less.
+They need a few keys of the configuration and none of the code that judges the rest: reading these alone takes a sixth
+of the time and 15 MiB less.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from proxy.config.problems import Problems
 from proxy.errors import ConfigInvalid, ProxyError
 
 CONFIG_FILE: Final = "SIGNING_PROXY_CONFIG_FILE"
-KEYS: Final = ("admin", "admin_address", "admin_port", "admin_token_file", "admin_token_env")
+KEYS: Final = ("admin", "admin_address", "admin_port", "admin_token_file", "admin_token_env",
+               "token_allow_group_read")
 
 _SERVICE = re.compile(r"(?:tcp|udp|sctp)://.*")
 _HIGHEST_PORT: Final = 65535
@@ -32,6 +33,7 @@ class AdminPlace:
     admin_port: int = 9090
     admin_token_file: str | None = None
     admin_token_env: str | None = None
+    token_allow_group_read: bool = False
 
 
 def admin_place(path: str | None, environ: Mapping[str, str], flags: Mapping[str, object]) -> AdminPlace:
@@ -90,7 +92,8 @@ def _port(value: object) -> int:
     return port
 
 
-_READERS: Final[dict[str, Callable[[object], object]]] = {"admin": _yes, "admin_port": _port}
+_READERS: Final[dict[str, Callable[[object], object]]] = {"admin": _yes, "admin_port": _port,
+                                                            "token_allow_group_read": _yes}
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:

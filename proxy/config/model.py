@@ -11,11 +11,11 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from proxy.audit.settings import AuditSettings
 from proxy.core.destinations import Policy
 from proxy.core.profiles import PROFILES
 from proxy.core.signing import EmptyBody, FormRule
 from proxy.keys.credentials import CredentialSettings
-from proxy.keys.files import FileSettings
 from proxy.keys.pkcs11 import Pkcs11Key
 from proxy.keys.rotation import NextKey, Rotation
 from proxy.keys.vault.settings import TransitKey, VaultField, VaultKey, VaultSettings
@@ -89,15 +89,6 @@ class Application(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         "Accept files that their group may read, as a Kubernetes `fsGroup` makes them."))] = False
 
     @property
-    def key(self) -> FileSettings | None:
-        """None: there is no key in a file."""
-        if self.key_file is None:
-            return None
-        return FileSettings(
-            key_file=self.key_file, certificate_file=self.certificate_file, key_password_file=self.key_password_file,
-            key_password_env=self.key_password_env, allow_group_read=self.allow_group_read)
-
-    @property
     def credentials(self) -> CredentialSettings:
         return CredentialSettings(
             client_id=self.client_id, client_id_file=self.client_id_file, client_id_env=self.client_id_env,
@@ -107,7 +98,8 @@ class Application(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     @property
     def needs_vault(self) -> bool:
-        return any((self.key_vault, self.key_transit, self.client_id_vault, self.client_secret_vault))
+        return any((self.key_vault, self.key_transit, self.client_id_vault, self.client_secret_vault,
+                    self.next is not None and self.next.needs_vault))
 
 
 class Route(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -180,6 +172,8 @@ class EgressProxy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     username: Annotated[str | None, Meta(description="User name for Basic authentication.")] = None
     password_file: Annotated[str | None, Meta(description="File that holds the password.")] = None
     password_env: Annotated[str | None, Meta(description="Environment variable that holds the password.")] = None
+    allow_group_read: Annotated[bool, Meta(description=(
+        "Accept a password file that its group may read, as a Kubernetes `fsGroup` makes it."))] = False
 
 
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -197,6 +191,8 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     client_token_file: Annotated[str | None, Meta(description=(
         "File with the tokens, one per line, of which callers must present one: `Proxy-Authorization: Bearer …`, or "
         "as the password of `http://any:token@host:port`."))] = None
+    token_allow_group_read: Annotated[bool, Meta(description=(
+        "Accept token files that their group may read, as a Kubernetes `fsGroup` makes them."))] = False
     unsafe_listen: Annotated[bool, Meta(description=(
         "Listen on any address without a token, because something else keeps strangers out."))] = False
     applications: Annotated[dict[str, Application], Meta(description="Applications registered at the bank, by name.")
@@ -230,6 +226,8 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         None)
     limits: Annotated[Limits, Meta(description="Bounds in bytes or counts.")] = msgspec.field(default_factory=Limits)
     timeouts: Annotated[Timeouts, Meta(description="Deadlines in seconds.")] = msgspec.field(default_factory=Timeouts)
+    audit: Annotated[AuditSettings | None, Meta(description=(
+        "Keep a record of everything that is signed ([how](audit.md))."))] = None
     self_verify: Annotated[bool | None, Meta(description=(
         "Before a request is sent, parse its bytes again and check signature, digest and headers with the "
         "certificate's public key, by code that shares nothing with the signer; a mismatch is 500 and is not sent. By "

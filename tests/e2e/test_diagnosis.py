@@ -32,7 +32,7 @@ async def test_the_cause_is_found(stage, cause):
     scene = SCENES[cause]
     await scene.play(stage)
     told = await stage.diagnosis()
-    found = {candidate["cause"]: candidate for candidate in told["candidates"]}
+    found = {candidate["cause"]: candidate for candidate in told["causes"]}
     assert cause in found
     assert found[cause]["certainty"] == scene.certainty
     if scene.first:
@@ -122,7 +122,7 @@ async def test_other_routes_of_the_application_speak_for_the_key(bank, start_pro
     await lines.last(4)
     (told,) = proxy.running.diagnoses.report().values()
     assert "Other routes of the application go on." in told["evidence"]
-    assert "bank_certificate_replaced" not in [found["cause"] for found in told["candidates"]]
+    assert "bank_certificate_replaced" not in [found["cause"] for found in told["causes"]]
 
 
 # --- what is said, and how often

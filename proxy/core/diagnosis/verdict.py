@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from proxy.core.diagnosis import access, sealing
 from proxy.core.diagnosis.case import Case
-from proxy.core.diagnosis.causes import CAUSES, SIDES, Cause
+from proxy.core.diagnosis.causes import CAUSES, Cause
 from proxy.core.diagnosis.evidence import Candidate, found, in_order, scope
 from proxy.core.diagnosis.kinds import Kind, kind_of
 
@@ -31,17 +31,28 @@ class Diagnosis(Struct, frozen=True):
         return CAUSES[self.first.cause]
 
     @property
-    def others(self) -> tuple[str, ...]:
-        return tuple(candidate.cause for candidate in self.candidates[1:])
-
-    @property
     def evidence(self) -> str:
         """What speaks for the first cause, as one text."""
         return " ".join(sentence for sentence in (*self.first.evidence, self.scope) if sentence)
 
-    @property
-    def side(self) -> str:
-        return SIDES[self.cause.side]
+    def told(self) -> dict[str, object]:
+        """The first cause as flat fields, as log lines have it; what is empty is left out."""
+        fields: dict[str, object] = {
+            "code": self.code, "cause": self.cause.id, "certainty": self.first.certainty, "side": self.cause.side,
+            "what": self.cause.title, "evidence": self.evidence, "todo": self.cause.advice,
+            "others": ",".join(candidate.cause for candidate in self.candidates[1:])}
+        return {name: value for name, value in fields.items() if value}
+
+    def document(self) -> dict[str, object]:
+        """All of it, as /status, a saved exchange and 'explain --json' have it."""
+        return {**self.told(), "status": self.status, "scope": self.scope,
+                "causes": [_candidate(candidate) for candidate in self.candidates]}
+
+
+def _candidate(candidate: Candidate) -> dict[str, object]:
+    cause = CAUSES[candidate.cause]
+    return {"cause": cause.id, "certainty": candidate.certainty, "side": cause.side, "what": cause.title,
+            "evidence": list(candidate.evidence), "todo": cause.advice}
 
 
 def diagnose(case: Case) -> Diagnosis | None:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
-from proxy.core.diagnosis import CAUSES, Candidate, Diagnosis, diagnose
+from proxy.core.diagnosis import Diagnosis, diagnose
 from proxy.core.diagnosis.kinds import kind_of
 from proxy.core.exchange import Exchange, path_template
 from proxy.core.message import Request
@@ -135,31 +135,15 @@ class Diagnoses:
         log.event({
             "level": "warning", "event": "diagnosis", "request_id": exchange.request_id, "route": exchange.route,
             "application": exchange.application, "method": exchange.method, "path": exchange.path,
-            "status": exchange.status, **_told(diagnosis), **({"unsaid": unsaid} if unsaid else {}),
+            "status": exchange.status, **diagnosis.told(), **({"unsaid": unsaid} if unsaid else {}),
             **{name: value for name in ("bank_id", "bank_message_id") if (value := getattr(exchange, name))}})
 
     def report(self) -> Mapping[str, Any]:
         """By route: the last diagnosis.  accepted_since: whether a call was accepted after it."""
-        return {route: {**_told(one.diagnosis), "candidates": [_candidate(found) for found in one.diagnosis.candidates],
-                        "status": one.diagnosis.status, "since": timestamp(one.since),
-                        "last": timestamp(one.last), "count": one.count, "accepted_since": one.accepted,
+        return {route: {**one.diagnosis.document(), "since": timestamp(one.since), "last": timestamp(one.last),
+                        "count": one.count, "accepted_since": one.accepted,
                         **{name: value for name, value in one.who.items() if value}}
                 for route, one in self._standing.items()}
-
-
-def _told(diagnosis: Diagnosis) -> dict[str, object]:
-    """Fields of a log line and of /status; what is empty is left out."""
-    cause = diagnosis.cause
-    fields: dict[str, object] = {
-        "code": diagnosis.code, "cause": cause.id, "certainty": diagnosis.first.certainty, "side": cause.side,
-        "what": cause.title, "evidence": diagnosis.evidence, "todo": cause.advice, "others": ",".join(diagnosis.others)}
-    return {name: value for name, value in fields.items() if value}
-
-
-def _candidate(found: Candidate) -> dict[str, object]:
-    cause = CAUSES[found.cause]
-    return {"cause": cause.id, "certainty": found.certainty, "side": cause.side, "what": cause.title,
-            "evidence": list(found.evidence), "todo": cause.advice}
 
 
 def _quoted(text: str) -> str:
