@@ -9,6 +9,7 @@ import base64
 import ctypes
 import re
 import threading
+from abc import ABC, abstractmethod
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, ClassVar
@@ -41,7 +42,7 @@ def private(pair: Pair) -> RSAPrivateKey:
     return key
 
 
-class Place:
+class Place(ABC):
     """in_process: the key is here once it is loaded, so that calls go on whatever happens to the place.
 
     garbage, outage, timeout: codes of a load when something else is there, nothing is, or no answer comes.
@@ -61,32 +62,37 @@ class Place:
         self.patch = monkeypatch
         self.secret = folder / "client-secret"
 
+    @abstractmethod
     def settings(self) -> dict[str, Any]:
         """Of the Application."""
-        raise NotImplementedError
 
     def more(self) -> dict[str, Any]:
         """Of the Config."""
         return {}
 
+    @abstractmethod
     def put(self, pair: Pair, certificate: bytes | None = None) -> None:
         """The key, with its certificate, or with another's (PEM)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def spoil(self) -> None:
-        raise NotImplementedError
+        """Something that is no key, or no certificate, is there instead."""
 
+    @abstractmethod
     def take_away(self) -> None:
-        raise NotImplementedError
+        """The place, or what it keeps, cannot be reached."""
 
+    @abstractmethod
     def bring_back(self) -> None:
-        raise NotImplementedError
+        """What take_away took."""
 
+    @abstractmethod
     def hang(self, proxy: Proxy) -> None:
-        raise NotImplementedError
+        """Nothing in the place answers any more; what waits for it is given up soon."""
 
+    @abstractmethod
     def let_go(self, proxy: Proxy) -> None:
-        raise NotImplementedError
+        """It answers again, and has the deadlines of operators."""
 
     def plain(self, said: str) -> str:
         """A sentence without what is this test's alone."""
