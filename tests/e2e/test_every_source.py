@@ -23,6 +23,7 @@ from tests.e2e.line import Answer, get, post
 from tests.e2e.places import Place
 from tests.e2e.standing import Proxy, configuration
 from tests.keys import hsm
+from tests.keys.making import PASSWORD
 from tests.vault.servers import Server, running
 
 
@@ -82,7 +83,7 @@ async def test_it_is_loaded_and_signs(proxy, bank, place, files):
     assert status["source"].startswith(place.source)
     assert (status["revision"], status["key"]["bits"], "last_error" in status) == (1, 2048, False)
     assert not await due(proxy)
-    for secret in (hsm.PIN, places.PASSWORD.decode(), "PRIVATE KEY"):
+    for secret in (hsm.PIN, PASSWORD.decode(), "PRIVATE KEY"):
         assert secret not in str(status)
 
 
@@ -157,7 +158,7 @@ def started(config) -> str:
 
 
 async def test_what_does_not_answer_is_not_waited_for(proxy, bank, place):
-    place.hang(proxy)
+    await asyncio.to_thread(place.hang, proxy)
     reload = asyncio.create_task(proxy.running.reload())
     answer = await proxy.ask(post("/echo"))
     if place.in_process:
