@@ -192,8 +192,6 @@ class Trail:
             held += jobs
             if order == "reopen":
                 self._scribe.reopen()
-            if not held:
-                self._scribe.idle()
             held = self._write(held)
         self._scribe.close(unwritten=len(held))
         self._call(self._told, _News([], [], self._scribe.head, self._scribe.failure))
@@ -222,6 +220,7 @@ class Trail:
             written += count
             if count < len(batch):
                 break
+        self._scribe.idle()             # also while lines keep coming
         self._call(self._told, _News(jobs[:written], jobs[written:], self._scribe.head, self._scribe.failure))
         return [job._replace(ticket=0) for job in jobs[written:] if job.keep]
 
