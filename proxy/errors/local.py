@@ -59,6 +59,8 @@ LOCAL = (
     Problem("audit_unreadable", 0, "A file of the audit trail cannot be read.", "Check the path and its permissions."),
     # --- certificate tools, never by HTTP
     Problem("input_unreadable", 0, "An input file cannot be read.", "Check the path, the permissions and the content."),
+    Problem("message_unreadable", 0, "The message to verify cannot be read.",
+            "Give a curl command, a raw HTTP request, a HAR file or Postman's console output, as it was copied."),
     Problem("upload_refused", 0, "The bank's portal would not take this file as a certificate.",
             "Give the QSealC alone, in date; 'signing-proxy cert lint' tells more."),
     Problem("csr_details_invalid", 0, "A certificate request cannot be made from these details.",

@@ -197,7 +197,8 @@ class Call:
         assert ticket is not None
         assert draft is not None
         self._recording.response = None
-        draft.notes = (*draft.notes, NOTE)
+        if NOTE not in draft.notes:
+            draft.notes = (*draft.notes, NOTE)
         self._ticket = ticket.follow()
 
     def _finish(self) -> None:
