@@ -8,6 +8,7 @@ from tests.torture import (
     nobody_signs_who_should_not,
     nothing_is_sent_twice,
     nothing_malformed_is_signed,
+    reload_under_load,
     signed_is_sent,
     stop_loses_nothing,
     the_keep_alive_race,
@@ -23,5 +24,6 @@ PARTS: dict[str, Part] = {
     "signed-is-sent": signed_is_sent.run,
     "nothing-is-sent-twice": nothing_is_sent_twice.run,
     "keep-alive-race": the_keep_alive_race.run,
+    "reload-under-load": reload_under_load.run,
     "stop-loses-nothing": stop_loses_nothing.run,
 }
