@@ -122,12 +122,12 @@ def _reloads(standing: Standing, plan: Plan, number: int, samples: Samples) -> N
         with Program(standing.world, "pacer", port=instance.port, connections=PACED, crowd=False) as pacer:
             pacer.ask(seconds=0.2, per_second=PACE)
             for way in (QUIET, RELOADING)[::1 if number % 2 else -1]:
-                before = _counted(instance)
+                before = _settled(instance)
                 pacer.tell(seconds=plan.seconds, per_second=PACE)
                 latencies = _answered(pacer, functools.partial(_ask_for_reload, instance) if way == RELOADING else None)
                 samples.add(f"p99 {way}", kind, "", latencies[int(len(latencies) * 0.99)])
                 samples.add(f"most {way}", kind, "", latencies[-1])
-                done = _counted(instance) - before
+                done = _settled(instance) - before
                 if done["failed"] or bool(done["ok"]) != (way == RELOADING):
                     raise NotMeasured(f"of the reloads with {kind} {done} were counted")
                 if way == RELOADING:
@@ -151,6 +151,17 @@ def _answered(pacer: Program, meanwhile: Callable[[], None] | None) -> list[floa
 
 def _ask_for_reload(instance: Instance) -> None:
     os.kill(instance.child.pid, signal.SIGHUP)
+
+
+def _settled(instance: Instance) -> Counter[str]:
+    """Reloads by outcome, once no more come."""
+    found = _counted(instance)
+    for _ in range(100):
+        time.sleep(0.2)
+        before, found = found, _counted(instance)
+        if found == before:
+            return found
+    raise NotMeasured("the reloads did not come to an end")
 
 
 def _counted(instance: Instance) -> Counter[str]:
