@@ -240,6 +240,22 @@ async def test_a_long_refusal_goes_without(bank, hinting, size):
     assert ("Signing-Proxy-Hint" in answer) == (size == LIMIT)
 
 
+async def test_a_fault_of_the_explanation_costs_nobody_the_answer(bank, hinting, lines, monkeypatch, caplog):
+    def broken(case):
+        raise KeyError("canary")
+
+    monkeypatch.setattr(observer, "diagnose", broken)
+    bank.register(None)
+    answer = await hinting.ask(get(ACCOUNTS))
+    assert answer.json["error"]["failures"][0]["code"] == "error.certificate.invalid"
+    assert "Signing-Proxy-Hint" not in answer
+    assert (await lines.last()).code == "error.certificate.invalid"
+    bank.register(bank.options.certificate)
+    assert (await hinting.ask(get(ACCOUNTS))).status == 200
+    assert "a refusal could not be diagnosed (KeyError)" in caplog.text
+    assert "canary" not in caplog.text
+
+
 async def test_a_refusal_to_head_has_its_status_alone(bank, hinting):
     bank.register(None)
     answer = await hinting.ask(request("HEAD", ACCOUNTS, "Authorization: Bearer token"), bodiless=True)
