@@ -129,6 +129,9 @@ PROBLEMS: dict[str, Problem] = _table(
             "Look at the log for the reason; the request may be sent again.", "proxy_internal_error"),
     Problem("signing_busy", 503, "The key source has as many signatures in hand and waiting as it may.",
             "Try again after the Retry-After seconds, or raise vault.transit_lanes.", "proxy_internal_response"),
+    Problem("self_verify_failed", 500, "The finished request does not pass this proxy's own verification.",
+            "Report it with the request id and the check that the log names; nothing was sent.",
+            "proxy_internal_error"),
     # --- Vault: by HTTP only where Transit signs
     Problem("vault_unavailable", 503, "Vault did not answer, or keeps failing.",
             "Check the vault section's address, the network and Vault itself; the request may be sent again.",

@@ -30,6 +30,7 @@ from proxy.keys.vault.verdicts import TRANSIENT
 from proxy.serve.entrance import Entrance
 from proxy.serve.passages import Passages
 from proxy.serve.route import Route
+from proxy.serve.selfverify import SelfVerify
 from proxy.serve.telemetry import Telemetry
 from proxy.wire.dial import Dialer, Egress, Origin, Resolver
 from proxy.wire.outbound import Outbound
@@ -192,12 +193,15 @@ def _origin(route: ResolvedRoute) -> Origin:
     return Origin(route.upstream.host, route.upstream.port, route.upstream.name.strip("[]"))
 
 
-def routes(config: Config, rings: Mapping[str, Slots], banks: Mapping[Origin, Pool]) -> dict[str, RouteTable[Route]]:
+def routes(config: Config, rings: Mapping[str, Slots], banks: Mapping[Origin, Pool], telemetry: Telemetry,
+           ) -> dict[str, RouteTable[Route]]:
     """By listener."""
     built = [Route(name=r.name, listener=r.listener, prefix=r.prefix, strip=r.strip, application=r.application,
                    upstream=str(_origin(r)), host=canonical_host(r.upstream.name), port=r.upstream.public_port,
                    base=r.upstream.base.encode(), access=r.access, payments=r.payments, rules=r.rules,
-                   slots=rings[r.application], pool=banks[_origin(r)]) for r in resolve(config)]
+                   slots=rings[r.application], pool=banks[_origin(r)],
+                   self_verify=SelfVerify(r.name, r.rules, telemetry.self_verify) if r.self_verify else None)
+             for r in resolve(config)]
     return {listener: RouteTable([route for route in built if route.listener == listener])
             for listener in config.all_listeners()}
 

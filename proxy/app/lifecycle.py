@@ -101,7 +101,8 @@ class Running:
         self._tasks: set[asyncio.Task[None]] = set()
         self.pools = compose.pools(config, compose.tls_context(config), compose.egress(config, environ),
                                    self.telemetry, self.doors.is_own_address)
-        self._entrances = compose.entrances(config, compose.routes(config, rings, self.pools), self.doors.is_own)
+        routes = compose.routes(config, rings, self.pools, self.telemetry)
+        self._entrances = compose.entrances(config, routes, self.doors.is_own)
         self.passages = compose.passages(config, self.telemetry, self.doors.is_own_address)
         self.gateway = Gateway(
             self._entrances, Interception(authority.leaf_context if authority is not None else None, self.telemetry),

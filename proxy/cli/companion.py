@@ -44,6 +44,7 @@ routes:
     host: {host}
 upstream_ca_file: {ca}
 ca_directory: {ca_directory}
+self_verify: true
 """
 
 _BLOCK = """\

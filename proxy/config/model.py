@@ -230,6 +230,10 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         None)
     limits: Annotated[Limits, Meta(description="Bounds in bytes or counts.")] = msgspec.field(default_factory=Limits)
     timeouts: Annotated[Timeouts, Meta(description="Deadlines in seconds.")] = msgspec.field(default_factory=Timeouts)
+    self_verify: Annotated[bool | None, Meta(description=(
+        "Before a request is sent, parse its bytes again and check signature, digest and headers with the "
+        "certificate's public key, by code that shares nothing with the signer; a mismatch is 500 and is not sent. By "
+        "default only on routes to a sandbox, and with `run --with-emulator`."))] = None
     timed_reload: Annotated[Delay, Meta(description=(
         "Seconds between looks at the key, certificate and secret files for new content; 0: only on SIGHUP."))] = 30.0
     min_sigterm_delay: Annotated[Delay, Meta(description=(

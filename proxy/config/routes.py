@@ -53,6 +53,7 @@ class ResolvedRoute:
     """One route.  strip: what is removed from the front of a path, b"" for nothing.  rules: for core.signing.
 
     payments: path segments that need the role for payments; empty when roles are not looked at.
+    self_verify: whether what is about to be sent is judged once more.
     """
 
     name: str
@@ -65,6 +66,7 @@ class ResolvedRoute:
     access: Access
     rules: SigningRules
     payments: frozenset[bytes]
+    self_verify: bool
 
     @property
     def signs(self) -> bool:
@@ -75,11 +77,12 @@ class ResolvedRoute:
 def resolve(config: Config) -> tuple[ResolvedRoute, ...]:
     """config: one that load() returned, or as good as one; problems raise ValueError, KeyError or Refused."""
     names = route_names(config.routes)
-    return tuple(_resolve(route, name, application_of(config, route))
+    return tuple(_resolve(route, name, application_of(config, route), config.self_verify)
                  for route, name in zip(config.routes, names, strict=True))
 
 
-def _resolve(route: Route, name: str, application: str) -> ResolvedRoute:
+def _resolve(route: Route, name: str, application: str, self_verify: bool | None) -> ResolvedRoute:
+    """self_verify: None leaves it to the profile: a sandbox is where people develop."""
     profile = PROFILES[route.profile]
     upstream = upstream_of(route, profile)
     rules = SigningRules(
@@ -91,7 +94,8 @@ def _resolve(route: Route, name: str, application: str) -> ResolvedRoute:
         name=name, listener=route.listener, prefix=prefix, strip=prefix.rstrip(b"/") if route.strip_prefix else b"",
         profile=profile, upstream=upstream, application=application, rules=rules,
         access=Access(route.allow, allow_encoded_slash=route.allow_encoded_slash),
-        payments=profile.payment_segments if route.check_roles else frozenset())
+        payments=profile.payment_segments if route.check_roles else frozenset(),
+        self_verify=bool(profile.skip_hosts) if self_verify is None else self_verify)
 
 
 def application_of(config: Config, route: Route) -> str:

@@ -65,7 +65,7 @@ class Call:
         plan = draft.plan(identity, self._desk.clock.date())
         if identity.key is None:
             recording.sealed(plan, b"", 0.0)
-            return plan.complete(b"")
+            return self._whole(plan, b"")
         signer = identity.key.signer
         self._resigning.key = recording.key = signer.spki_sha256 if not draft.rules.skip else ""
         began = perf_counter()
@@ -75,7 +75,7 @@ class Call:
             except Exception as error:
                 raise signing_failure(error) from error
             recording.sealed(plan, signature, began)
-            return plan.complete(signature)
+            return self._whole(plan, signature)
         self._desk.sealing.submit(
             signer, plan.signature_base,
             lambda outcome: ticket.deliver(channel, self._sealed(plan, began, outcome)))
@@ -86,7 +86,17 @@ class Call:
             self._recording.sealed(None, b"", began)
             return outcome
         self._recording.sealed(plan, outcome, began)
-        return plan.complete(outcome)
+        try:
+            return self._whole(plan, outcome)
+        except ProxyError as error:
+            return error
+
+    def _whole(self, plan: Plan, signature: bytes) -> bytes:
+        """The bytes to write.  Raises ProxyError("self_verify_failed")."""
+        data = plan.complete(signature)
+        if self.route.self_verify is not None:
+            self.route.self_verify.require(data, self._recording.identity, self.request_id)
+        return data
 
     def head(self, response: Response) -> None:
         recording = self._recording

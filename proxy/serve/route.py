@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from proxy.core.routing import Access
 from proxy.core.signing import SigningRules
 from proxy.keys.slots import Slots
+from proxy.serve.selfverify import SelfVerify
 from proxy.wire.pool import Pool
 
 
@@ -16,6 +17,7 @@ class Route:
 
     payments: segments of paths that need the role for payments; empty when roles are not looked at.
     host, port, base: how the bank's own URLs begin, for callers that use them unchanged.
+    self_verify: judges what is about to be written; None where that is off.
     """
 
     name: str
@@ -32,3 +34,4 @@ class Route:
     rules: SigningRules
     slots: Slots
     pool: Pool
+    self_verify: SelfVerify | None = None

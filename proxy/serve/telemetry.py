@@ -78,6 +78,8 @@ class Telemetry:
         self.vault_tally: Callable[[], dict[tuple[str, ...], float]] = dict
         self.rotations = Counts(prefix + "key_rotations", "Changes of the key that signs, by what led to them.",
                                 ("application", "how"))
+        self.self_verify = Counts(prefix + "self_verify_failures", "Finished requests that did not pass our own "
+                                  "verification and were not sent.", ("route",))
         self._routes: dict[str, _Route] = {}
         self._labels: dict[tuple[str, str, int, str], tuple[str, ...]] = {}
         self._heads: dict[str, dict[bytes, tuple[bytes, float]]] = {}
@@ -123,7 +125,7 @@ class Telemetry:
             yield distributions.family()
         for counts in (self.requests, self.request_bytes, self.response_bytes, self.rejected, self.uncertain,
                        self.bank_failures, self.connections, self.handshakes, self.tunnels, self.tunnel_bytes,
-                       self.reloads, self.rotations, self.vault_requests):
+                       self.reloads, self.rotations, self.vault_requests, self.self_verify):
             yield counts.family()
 
     def seen(self, upstream: str, name: bytes, value: bytes) -> None:

@@ -9,6 +9,8 @@ from proxy.core.digest import canonical_form, is_form
 from proxy.core.profiles import NORDEA, NORDEA_SANDBOX
 from proxy.core.signing import SigningRules
 from proxy.errors import Refused
+from proxy.selfcheck import verify_outgoing
+from proxy.serve.selfverify import demands_of
 from tests.core.sealing import FULL, ME, parse, plan, request, sign, verify
 
 _TOKEN = st.lists(st.sampled_from(b"!#$%&'*+-.^_`|~09AZaz"), min_size=1, max_size=8).map(bytes)
@@ -47,7 +49,9 @@ def test_what_is_signed_is_what_is_sent(key, method, target, fields, body, optio
         made = plan(asked, rules)
     except Refused:
         return
-    wire = parse(made.complete(sign(key, made.signature_base)))
+    raw = made.complete(sign(key, made.signature_base))
+    wire = parse(raw)
+    assert verify_outgoing(raw.removesuffix(wire.body), wire.body, key.public_key(), demands_of(rules)) is None
 
     sent = wire.target.removeprefix(rules.base.rstrip(b"/"))
     assert wire.method == method

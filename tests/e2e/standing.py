@@ -76,13 +76,16 @@ class Files:
 
 
 def configuration(bank: Emulator | str, files: Files, **changes: Any) -> Config:
-    """Ports are the system's choice; limits and timeouts may be given as dicts; `route` changes the only route."""
+    """Ports are the system's choice; limits and timeouts may be given as dicts; `route` changes the only route.
+
+    Whatever a test sends is judged by the proxy's own verification as well.
+    """
     upstream = bank if isinstance(bank, str) else f"https://127.0.0.1:{bank.port}"
     route = {"profile": "nordea", "upstream": upstream, "host": BANK_NAME, **changes.pop("route", {})}
     limits, timeouts = Limits(**changes.pop("limits", {})), Timeouts(**changes.pop("timeouts", {}))
     given = {"port": 0, "admin_port": 0, "upstream_ca_file": str(files.ca), "structured_logs": True,
              "applications": {"shop": files.shop.application()}, "routes": (Route(**route),), "timed_reload": 0.0,
-             "min_sigterm_delay": 0.0, **changes}
+             "min_sigterm_delay": 0.0, "self_verify": True, **changes}
     return Config(limits=limits, timeouts=timeouts, **given)
 
 
