@@ -21,6 +21,7 @@ from proxy import __version__
 from proxy.app import compose, process, status
 from proxy.app.admin_port import ADMIN, AdminPort
 from proxy.app.expiry import Expiry
+from proxy.app.inspecting import Inspector, secrets_of
 from proxy.app.listeners import Doors, gate
 from proxy.app.reloads import Reloads
 from proxy.app.systemd import Notify, PassedSockets
@@ -111,7 +112,9 @@ class Running:
         self.server = Server(self.gateway, config.limits, config.timeouts)
         self.health = Health({f"application {name}": (lambda ring=ring: status.key_check(ring))  # type: ignore[misc]
                               for name, ring in rings.items()})
-        self._admin = AdminPort(config, environ, self._table()) if config.admin else None
+        self.inspector = self._inspector() if config.inspect else None
+        self._admin = AdminPort(config, environ, self._table(), private_tokens=self.inspector.tokens if self.inspector
+                                else tuple) if config.admin else None
         self._reloads = Reloads(rings, self.doors, self.telemetry, self._watch_died, self._token_files())
         self._ticking: asyncio.TimerHandle | None = None
 
@@ -148,7 +151,14 @@ class Running:
 
     def _table(self) -> Table:
         """Everything the admin port answers."""
-        return {**pages(self.health, self.telemetry.registry, self.report)}
+        return {**pages(self.health, self.telemetry.registry, self.report),
+                **(self.inspector.table() if self.inspector is not None else {})}
+
+    def _inspector(self) -> Inspector:
+        return Inspector(
+            self.config, self.gateway, self.telemetry, self.report, self.listeners,
+            tokens=lambda: self._admin.tokens.current() if self._admin is not None else (),
+            known=lambda: (*secrets_of(self.rings), *(token for file in self._token_files() for token in file.current)))
 
     def _token_files(self) -> list[TokenFile]:
         own = self._admin.tokens.file if self._admin is not None else None
@@ -272,6 +282,8 @@ class Running:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.server.close()
+        if self.inspector is not None:
+            await self.inspector.close()
         if self._admin is not None:
             await self._admin.close()
         if self._ticking is not None:

@@ -20,7 +20,7 @@ class Judge(Protocol):
 
 
 class _Level:
-    """One object or list.  named: its own name.  masked: everything in it is.  key: of the value that comes next."""
+    """One object or list.  masked: everything in it is.  key: of the value that comes next."""
 
     __slots__ = ("in_errors", "is_object", "key", "masked")
 
@@ -31,8 +31,9 @@ class _Level:
         self.key: str | None = None
 
 
-def replaced_values(text: bytes, judge: Judge, replacement: Callable[[bytes], bytes]) -> bytes:
-    """judge: whether the value with this name is replaced, and with it all values inside it.
+def replaced_values(text: bytes, judge: Judge, replacement: Callable[[bytes], bytes], *, whole: bool = True) -> bytes:
+    """judge: whether the value with this name is replaced; whole: and with it all values inside it, where it is an
+    object or a list.  Without whole a name is that of strings and numbers, also of those in a list.
 
     replacement: gets a string without its quotes, or a number or word, and gives JSON.
     """
@@ -46,7 +47,7 @@ def replaced_values(text: bytes, judge: Judge, replacement: Callable[[bytes], by
             if len(levels) > _DEEPEST:
                 out.append(text[copied:match.start()])
                 return b"".join([*out, replacement(text[match.start():])])
-            levels.append(_opened(level, judge, is_object=first == b"{"))
+            levels.append(_opened(level, judge, is_object=first == b"{", whole=whole))
         elif first in (b"}", b"]"):
             if len(levels) > 1:
                 levels.pop()
@@ -62,9 +63,9 @@ def replaced_values(text: bytes, judge: Judge, replacement: Callable[[bytes], by
     return b"".join([*out, text[copied:]]) if out else text
 
 
-def _opened(outer: _Level, judge: Judge, *, is_object: bool) -> _Level:
+def _opened(outer: _Level, judge: Judge, *, is_object: bool, whole: bool) -> _Level:
     name = outer.key or ""
-    return _Level(is_object=is_object, masked=_hidden(outer, judge),
+    return _Level(is_object=is_object, masked=_hidden(outer, judge) if whole or not is_object else False,
                   in_errors=outer.in_errors or name.lower() in _ERRORS)
 
 

@@ -40,7 +40,7 @@ def is_personal(name: str, *, in_errors: bool) -> bool:
 
 def impersonal_json(text: bytes) -> bytes:
     """JSON with its names, without the values of persons.  What stays is looked through for account numbers."""
-    return impersonal_text(replaced_values(text, is_personal, _typed))
+    return impersonal_text(replaced_values(text, is_personal, _typed, whole=False))
 
 
 def impersonal_form(text: bytes) -> bytes:

@@ -17,7 +17,7 @@ from proxy.serve.resigning import NOTE, Held, Resigning
 from proxy.serve.route import Route
 from proxy.serve.rulings import LIMIT
 from proxy.serve.sealing import signing_failure
-from proxy.wire.connection import Connection
+from proxy.wire.application import Caller
 from proxy.wire.pool import Ticket
 
 
@@ -27,9 +27,9 @@ class Call:
     __slots__ = ("_desk", "_over", "_recording", "_resigning", "_ticket", "connection", "request", "request_id",
                  "route")
 
-    def __init__(self, desk: Desk, connection: Connection, request: Request, route: Route) -> None:
+    def __init__(self, desk: Desk, connection: Caller, request: Request, route: Route) -> None:
         self._desk = desk
-        self.connection: Connection | None = connection
+        self.connection: Caller | None = connection
         self.request = request
         self.route = route
         self.request_id = desk.request_id(request)
@@ -108,7 +108,7 @@ class Call:
         elif self.route.slots.spare is None or not self._resigning.hold(response, self._desk.now()):
             self._start(self.connection, response)
 
-    def _start(self, connection: Connection, response: Response) -> None:
+    def _start(self, connection: Caller, response: Response) -> None:
         bodiless = response.status in (204, 304) or self.request.method == b"HEAD"
         kept = self._desk.kept
         if (response.status >= 400 or kept) and not bodiless:
@@ -221,7 +221,7 @@ class Call:
             self._ticket.give_up()
         self._record("client_gone", sent="yes")
 
-    def _detach(self) -> Connection | None:
+    def _detach(self) -> Caller | None:
         connection, self.connection = self.connection, None
         return connection
 

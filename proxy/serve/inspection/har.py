@@ -42,7 +42,7 @@ def _entry(call: Kept) -> dict[str, Any]:
 
 
 def _request(asked: Asked, sent: Sent | None) -> dict[str, Any]:
-    url = f"{sent.scheme}://{sent.host}{sent.target}" if sent is not None else asked.url
+    url = f"{sent.scheme}://{sent.host}{sent.target}" if sent is not None else _whole(asked)
     fields, body = (sent.fields, sent.body) if sent is not None else (asked.fields, asked.body)
     request = {"method": asked.method, "url": url, "httpVersion": "HTTP/1.1", "cookies": [],
                "headers": _headers(fields), "queryString": _query(url), "headersSize": -1, "bodySize": body.size}
@@ -51,6 +51,11 @@ def _request(asked: Asked, sent: Sent | None) -> dict[str, Any]:
         request["postData"] = {"mimeType": _first(fields, b"content-type"), "text": text, "params": [],
                                **({"_encoding": "base64"} if encoding == "base64" else {})}
     return request
+
+
+def _whole(asked: Asked) -> str:
+    """An archive has whole URLs only."""
+    return f"http://{_first(asked.fields, b'host')}{asked.url}" if asked.url.startswith("/") else asked.url
 
 
 def _response(call: Kept) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from proxy.serve.inside import Inside
 from proxy.serve.inspection.developing import Replayed
 from proxy.serve.inspection.kept import Asked, Kept
 from proxy.serve.inspection.views import why_not_replayable
-from proxy.wire.application import Answer
+from proxy.wire.application import Answer, Caller
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Gateway(Protocol):
-    def repeat(self, caller: Repeater, request: Request) -> None:
+    def repeat(self, caller: Caller, request: Request) -> None:
         """Raises Refused."""
 
 
@@ -52,7 +52,7 @@ class _Again(Inside):
 class Repeater:
     """In place of a caller's connection: nobody waits for the answer, which is seen in the inspector.
 
-    Implements serve.desk.Caller.
+    Implements wire.application.Caller.
     """
 
     def __init__(self, peer: str, listener: str) -> None:

@@ -91,8 +91,8 @@ def _asked(asked: Asked | None, sent: Sent | None) -> dict[str, Any]:
     if asked is None:
         return {"asked_url": "", "asked_target": "", "asked_headers": [], "asked_body": body_view(Body())}
     own = {name for name, _, _ in sent.fields[:sent.added]} if sent is not None else ()
-    fates = [("passed" if on else "replaced" if name in own else "removed") if asked.passed and sent is not None
-             else "removed" for (name, _, _), on in zip(asked.fields, asked.passed, strict=True)]
+    fates = ["" if sent is None else "passed" if on else "replaced" if name in own else "removed"
+             for (name, _, _), on in zip(asked.fields, asked.passed, strict=True)]
     return {"asked_url": asked.url, "asked_target": asked.target,
             "asked_headers": [[*pair, fate] for pair, fate in zip(pairs(asked.fields), fates, strict=True)],
             "asked_body": body_view(asked.body)}
