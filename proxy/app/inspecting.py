@@ -88,6 +88,7 @@ class Inspector:
         return {
             "version": report["version"], "state": report["state"], "started_at": report["started_at"],
             "in_flight": report["in_flight"], "bytes": self._store.size, "exchanges": len(self._store),
+            "listeners": [{"name": name, "url": self._place(name).base} for name in self._config.all_listeners()],
             "applications": [{"name": name, "ready": facts["ready"], "key": facts.get("key"),
                               "certificate": facts.get("certificate"), "last_error": facts.get("last_error")}
                              for name, facts in report["applications"].items()],

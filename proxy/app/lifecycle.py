@@ -160,6 +160,12 @@ class Running:
             tokens=lambda: self._admin.tokens.current() if self._admin is not None else (),
             known=lambda: (*secrets_of(self.rings), *(token for file in self._token_files() for token in file.current)))
 
+    def inspector_url(self) -> str | None:
+        """What to open in a browser, once the admin port is; it may hold a token.  None: there is no inspector."""
+        if self.inspector is None:
+            return None
+        return next(self.inspector.url(address, port) for name, address, port in self.listeners if name == ADMIN)
+
     def _token_files(self) -> list[TokenFile]:
         own = self._admin.tokens.file if self._admin is not None else None
         return [*self.doors.tokens.values(), *([own] if own is not None else [])]

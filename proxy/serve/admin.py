@@ -6,7 +6,8 @@ for a handful of paths (docs/architecture.md has the figures).  Nothing here can
     open     probes and metrics: everybody whom the gate lets in
     local    callers on this machine, where the port is open to others
     token    whoever presents the admin token; nobody while none is configured
-    private  callers on this machine that present the token of the inspector
+    page     callers on this machine, among them a page that came from this port
+    private  the same, with the token of the inspector
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from proxy.wire.connection import Connection
 
 log = logging.getLogger(__name__)
 
-Access = Literal["open", "local", "token", "private"]
+Access = Literal["open", "local", "token", "page", "private"]
 
 
 class Stream(Protocol):
@@ -47,6 +48,7 @@ Handler = Callable[[Request], Answer | Stream | Coroutine[Any, Any, Answer]]
 """Gives the answer at once, or a coroutine that does; may raise ProxyError, which becomes the answer."""
 
 _BEARER = b"bearer"
+_OF_PAGES = ("page", "private")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ class Admin:
         own_page = self._of_a_page(request)
         self._gates[connection.listener].check(request, connection.local, own_page=own_page)
         page = self._page(request)
-        if page.access in ("local", "private") and not self._local(connection.peer):
+        if page.access in ("local", *_OF_PAGES) and not self._local(connection.peer):
             raise Refused("route_denied", f"{_text(path_of(request.target))} answers this machine only")
         if page.access == "token":
             self._require_token(request)
@@ -156,9 +158,9 @@ class Admin:
     # --- the table
 
     def _of_a_page(self, request: Request) -> bool:
-        """Whether it is for something that a page of this port asks for with its token."""
+        """Whether it is for something that a page of this port may ask for."""
         row = self._row(path_of(request.target))
-        return any(page.access == "private" for (_, path), page in self._pages.items() if path == row)
+        return any(page.access in _OF_PAGES for (_, path), page in self._pages.items() if path == row)
 
     def _page(self, request: Request) -> Page:
         """Raises Refused: route_unknown, admin_method."""

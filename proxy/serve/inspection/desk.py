@@ -55,8 +55,8 @@ class Desk:
             (b"GET", b"exchanges"): self._list, (b"GET", b"exchange"): self._one, (b"GET", b"curl"): self._curl,
             (b"GET", b"har"): self._har, (b"GET", b"bundle"): self._bundle, (b"GET", b"events"): self._events,
             (b"GET", b"health"): self._state, (b"POST", b"replay"): self._replay, (b"POST", b"clear"): self._clear}
-        return {(b"GET", PAGE): Page(self._page, "local"),
-                (b"GET", PAGE + b"/"): Page(self._asset, "local"),
+        return {(b"GET", PAGE): Page(self._page, "page"),
+                (b"GET", PAGE + b"/"): Page(self._asset, "page"),
                 **{(method, API + name): Page(handler, "private") for (method, name), handler in api.items()}}
 
     # --- GET

@@ -90,7 +90,7 @@ def why_not_replayable(call: Kept) -> str:
 def _asked(asked: Asked | None, sent: Sent | None) -> dict[str, Any]:
     if asked is None:
         return {"asked_url": "", "asked_target": "", "asked_headers": [], "asked_body": body_view(Body())}
-    own = {name for name, _, _ in sent.fields[:sent.added]} if sent is not None else ()
+    own = {name for name, _, _ in sent.fields} if sent is not None else ()
     fates = ["" if sent is None else "passed" if on else "replaced" if name in own else "removed"
              for (name, _, _), on in zip(asked.fields, asked.passed, strict=True)]
     return {"asked_url": asked.url, "asked_target": asked.target,
