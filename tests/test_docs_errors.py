@@ -1,4 +1,4 @@
-"""docs/errors.md says what proxy/errors.py says."""
+"""docs/errors.md says what proxy/errors says."""
 
 from __future__ import annotations
 

@@ -2,37 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
 
+from proxy.app.inspecting import ADMIN, Inspector
 from proxy.app.listeners import Doors, gate
 from proxy.app.token_files import AdminTokens
 from proxy.config.address import is_loopback
 from proxy.config.model import Config, Listener
-from proxy.core.secret import Secret
 from proxy.serve.admin import Admin, Table
 from proxy.serve.gate import Gate
 from proxy.wire.limits import Limits
 from proxy.wire.server import Bound, Server
 
-ADMIN = "admin"
-"""Its name among the listeners."""
+_LAST_WORDS = 0.5
+_STEP = 0.01
 _LIMITS = Limits(body=16384, connections=64)
 
 
 class AdminPort:
     """Made on the event loop.  server: None until open()."""
 
-    def __init__(self, config: Config, environ: Mapping[str, str], table: Table, *,
-                 private_tokens: Callable[[], Sequence[Secret]] = tuple) -> None:
-        """table: pages and actions of all features.  private_tokens: those of the inspector.
+    def __init__(self, config: Config, environ: Mapping[str, str], table: Table,
+                 inspector: Inspector | None = None) -> None:
+        """table: pages and actions of all features.  inspector: whose tokens open its own.
 
         Raises KeyUnusable when an admin token cannot be read.
         """
         self._config = config
         self._gates: dict[str, Gate] = {}
         self.tokens = AdminTokens(config, environ)
+        if inspector is not None:
+            inspector.admin_tokens = self.tokens.current
         self._pages = Admin(self._gates, table, local=is_loopback, tokens=self.tokens.current,
-                            private_tokens=private_tokens)
+                            private_tokens=inspector.tokens if inspector is not None else tuple)
         self.server: Server | None = None
 
     async def open(self, doors: Doors) -> list[Bound]:
@@ -46,6 +50,16 @@ class AdminPort:
         return bound
 
     async def close(self) -> None:
+        """Whoever asked for the end is to hear that it comes."""
         await self._pages.close()
-        if self.server is not None:
-            await self.server.close()
+        server = self.server
+        if server is None:
+            return
+        server.stop_accepting()
+        server.draining = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_WORDS):
+                while server.connections:
+                    server.close_idle()
+                    await asyncio.sleep(_STEP)
+        await server.close()

@@ -90,10 +90,12 @@ def authority(config: Config, environ: Mapping[str, str]) -> Authority | None:
 
 
 def load_keys(rings: Mapping[str, Slots], *, wait_s: float = 0.0, sleep: Callable[[float], object] = time.sleep,
-              clock: Callable[[], float] = time.monotonic) -> None:
+              clock: Callable[[], float] = time.monotonic, waiting: Callable[[str], None] = lambda sentence: None,
+              ) -> None:
     """Loads every keyring.  wait_s: how long a Vault that cannot serve yet is waited for, all keyrings together.
 
-    Raises KeyUnusable, which names the application.
+    sleep: true when there is no need to go on.  waiting: told for what.  Raises KeyUnusable, which names the
+    application.
     """
     end = clock() + wait_s
     for name, slots in rings.items():
@@ -107,7 +109,9 @@ def load_keys(rings: Mapping[str, Slots], *, wait_s: float = 0.0, sleep: Callabl
                     raise KeyUnusable(error.code,
                                       f"application {name}: {error.detail or error.problem.code}") from error
                 log.warning("application %s: waiting for Vault, %.0f seconds more at most: %s", name, left, error)
-            sleep(min(_LOOK_AGAIN_S, left))
+                waiting(f"application {name} waits for Vault ({error.code})")
+            if sleep(min(_LOOK_AGAIN_S, left)):
+                return
 
 
 def count_rotations(rings: Mapping[str, Slots], telemetry: Telemetry) -> None:

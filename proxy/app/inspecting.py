@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from proxy.config.address import UNIX, ip_address, where
 from proxy.config.model import Config
@@ -20,18 +20,23 @@ from proxy.serve.inspection.tape import Tape
 from proxy.serve.inspection.viewers import Viewers
 from proxy.serve.telemetry import Telemetry
 
+if TYPE_CHECKING:
+    from proxy.app.lifecycle import Running
+
+ADMIN: Final = "admin"
+"""The admin port's name among the listeners."""
 Report = Callable[[], Mapping[str, Any]]
 Listeners = Sequence[tuple[str, str, int]]
 _TOKEN_BYTES: Final = 24
 
 
 class Inspector:
-    """Made on the event loop.  tape: the gateway's observer."""
+    """Made on the event loop.  tape: the gateway's observer.  admin_tokens: those of the admin port, which open it too;
+    where none are configured the inspector makes one of its own."""
 
     def __init__(self, config: Config, gateway: Gateway, telemetry: Telemetry, report: Report, listeners: Listeners, *,
-                 tokens: Callable[[], Sequence[Secret]], known: Callable[[], Iterable[Secret]]) -> None:
-        """report: the document of /status.  listeners: filled in as they open.  tokens: those of the admin port; where
-        none are configured the inspector makes its own.  known: secrets that are never shown.
+                 known: Callable[[], Iterable[Secret]]) -> None:
+        """report: the document of /status.  listeners: filled in as they open.  known: secrets that are never shown.
 
         Raises ProxyError("spool_unusable").
         """
@@ -39,8 +44,8 @@ class Inspector:
         self._telemetry = telemetry
         self._report = report
         self._listeners = listeners
-        self._admin_tokens = tokens
         self._known = known
+        self.admin_tokens: Callable[[], Sequence[Secret]] = tuple
         configured = config.admin_token_file is not None or config.admin_token_env is not None
         self._minted = None if configured else Secret(secrets.token_urlsafe(_TOKEN_BYTES).encode())
         self._store = Store(config.inspect_exchanges, config.inspect_memory)
@@ -56,10 +61,11 @@ class Inspector:
         return self._desk.table()
 
     def tokens(self) -> Sequence[Secret]:
-        return (self._minted,) if self._minted is not None else self._admin_tokens()
+        return (self._minted,) if self._minted is not None else self.admin_tokens()
 
-    def url(self, address: str, port: int) -> str:
-        """address, port: of the admin port.  The token stands behind '#', which no browser sends anywhere."""
+    def url(self) -> str:
+        """What to open once the admin port is.  The token stands behind '#', which no browser sends anywhere."""
+        address, port = next((address, port) for name, address, port in self._listeners if name == ADMIN)
         token = f"#token={self._minted.reveal().decode()}" if self._minted is not None else ""
         return f"http://{where(_reachable(address), port)}{PAGE.decode()}{token}"
 
@@ -97,7 +103,17 @@ class Inspector:
         }
 
 
-def secrets_of(rings: Mapping[str, Slots]) -> Iterator[Secret]:
+def inspector(running: Running) -> Inspector:
+    """Of this process.  Raises ProxyError("spool_unusable")."""
+    def known() -> Iterator[Secret]:
+        yield from _secrets_of(running.rings)
+        for file in running.token_files():
+            yield from file.current
+
+    return Inspector(running.config, running.gateway, running.telemetry, running.report, running.listeners, known=known)
+
+
+def _secrets_of(rings: Mapping[str, Slots]) -> Iterator[Secret]:
     """What applications present at the bank."""
     for slots in rings.values():
         for ring in slots.rings():

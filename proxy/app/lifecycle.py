@@ -1,10 +1,9 @@
-"""Start, signals, drain and exit code of one proxy process.
+"""Start, signals and the running state of one proxy process; ending.py is how it ends.
 
-SIGTERM   not ready at once; requests are accepted for min_sigterm_delay more seconds, each answer closes its
-          connection; then no new connections, what is in hand is finished, at most until max_sigterm_delay
-SIGINT    the same without the first wait
-SIGHUP    keys and credentials are read again
-A second SIGTERM or SIGINT stops at once.
+start     the admin port, then the keys, then the listeners: probes are answered while Vault is awaited
+SIGHUP    keys, credentials and tokens are read again
+SIGUSR1   the log says more (debug), or as much as before
+SIGTERM, SIGINT   the end
 """
 
 from __future__ import annotations
@@ -19,11 +18,15 @@ from typing import Any
 
 from proxy import __version__
 from proxy.app import compose, process, status
-from proxy.app.admin_port import ADMIN, AdminPort
+from proxy.app.actions import Actions
+from proxy.app.admin_port import AdminPort
+from proxy.app.ending import Ending
 from proxy.app.expiry import Expiry
-from proxy.app.inspecting import Inspector, secrets_of
+from proxy.app.inspecting import ADMIN, Inspector, inspector
+from proxy.app.key_start import KeyStart
 from proxy.app.listeners import Doors, gate
-from proxy.app.reloads import Reloads
+from proxy.app.log_level import LogLevel
+from proxy.app.reloads import Reloaded, Reloads
 from proxy.app.systemd import Notify, PassedSockets
 from proxy.app.token_files import TokenFile
 from proxy.config.address import where
@@ -53,7 +56,6 @@ def run(config: Config, *, environ: Mapping[str, str] = os.environ,
     process.harden()
     messages = process.configure_logging(structured=config.structured_logs, quiet=config.quiet, debug=config.debug_logs)
     rings = compose.keyrings(config, environ)
-    compose.load_keys(rings, wait_s=rings.vault.settings.start_timeout if rings.vault is not None else 0.0)
     authority = compose.authority(config, environ)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(_serve(lambda: Running(config, rings, environ, authority), ready, messages))
@@ -71,9 +73,10 @@ async def _serve(make: Callable[[], Running], ready: Callable[[Running], None], 
     running = make()
     messages.lines = running.lines
     try:
-        await running.start()
-        ready(running)
-        return await running.until_stopped()
+        if await running.start():
+            ready(running)
+            await running.until_stopped()
+        return running.ending.code()
     finally:
         await running.close()
         messages.lines = None
@@ -88,7 +91,6 @@ class Running:
         self.config = config
         self.rings = rings
         self.telemetry = Telemetry()
-        compose.count_rotations(rings, self.telemetry)
         self.listeners: list[tuple[str, str, int]] = []
         self.since = datetime.now(UTC)
         self.lines = LogLines(structured=config.structured_logs)
@@ -97,8 +99,7 @@ class Running:
         self.doors = Doors(config, self.telemetry, self._passed)
         self.authority = authority
         self.vault = rings.vault
-        self._signal: asyncio.Future[signal.Signals] = asyncio.get_running_loop().create_future()
-        self._hurry = asyncio.Event()
+        self.ending = Ending(config)
         self._tasks: set[asyncio.Task[None]] = set()
         self.pools = compose.pools(config, compose.tls_context(config), compose.egress(config, environ),
                                    self.telemetry, self.doors.is_own_address)
@@ -108,38 +109,39 @@ class Running:
         self.gateway = Gateway(
             self._entrances, Interception(authority.leaf_context if authority is not None else None, self.telemetry),
             self.passages, limits=config.limits, timeouts=config.timeouts, telemetry=self.telemetry,
-            log=None if config.quiet else self.lines, full_paths=config.log_paths == "full")
+            log=self.lines, full_paths=config.log_paths == "full")
+        self.level = LogLevel(config, self.gateway, self.lines)
         self.server = Server(self.gateway, config.limits, config.timeouts)
         self.health = Health({f"application {name}": (lambda ring=ring: status.key_check(ring))  # type: ignore[misc]
                               for name, ring in rings.items()})
-        self.inspector = self._inspector() if config.inspect else None
-        self._admin = AdminPort(config, environ, self._table(), private_tokens=self.inspector.tokens if self.inspector
-                                else tuple) if config.admin else None
-        self._reloads = Reloads(rings, self.doors, self.telemetry, self._watch_died, self._token_files())
+        self.inspector: Inspector | None = inspector(self) if config.inspect else None
+        self._admin = AdminPort(config, environ, self._table(), self.inspector) if config.admin else None
+        self._reloads = Reloads(rings, self.doors, self.telemetry, self._watch_died, self.token_files())
         self._ticking: asyncio.TimerHandle | None = None
 
     # --- start
 
-    async def start(self) -> None:
-        """Opens every listener.  Raises StartFailed, SocketUnfit."""
+    async def start(self) -> bool:
+        """Opens every listener once there are keys; -> False: a signal came first.
+
+        Raises StartFailed, SocketUnfit, KeyUnusable.
+        """
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(_unforeseen)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
             loop.add_signal_handler(number, self._on_signal, number)
         self._open_files()
+        self._measure()
+        if self._admin is not None:
+            self.listeners += [(ADMIN, address, port) for address, port in await self._admin.open(self.doors)]
+        if not await self._load_keys():
+            return False
         for name, listener in self.config.all_listeners().items():
             for address, port in await self.doors.open(self.server, name, listener):
                 self.listeners.append((name, address, port))
                 self._entrances[name].gate = gate(self.config, listener, address, port, self.doors.tokens_of(listener))
-        if self._admin is not None:
-            self.listeners += [(ADMIN, address, port) for address, port in await self._admin.open(self.doors)]
         self._passed.require_none_left(name for name, _, _ in self.listeners)
-        self.telemetry.read_at_scrape(status.readings(
-            rings=self.rings, gateway=self.gateway, server=self.server, pools=self.pools,
-            passages=self.passages, authority=self.authority, log_dropped=lambda: self.lines.dropped))
         if self.vault is not None:
-            self.telemetry.vault_tally = self.vault.tally.requests
-            self.telemetry.read_at_scrape(status.vault_readings(self.vault))
             self.vault.start()
         if self.config.timed_reload:
             self._reloads.begin(self.config.timed_reload, self._spawn)
@@ -148,25 +150,45 @@ class Running:
         process.settle()
         self.health.started = True
         self._announce()
+        return True
+
+    async def _load_keys(self) -> bool:
+        """-> False: a signal came first, and the process ends without them."""
+        wait_s = self.vault.settings.start_timeout if self.vault is not None else 0.0
+        keys = KeyStart(self.rings, wait_s)
+        self.health.waiting = lambda: keys.waiting
+        loading, ended = asyncio.ensure_future(keys.load()), asyncio.ensure_future(self.ending.wait())
+        try:
+            await asyncio.wait((loading, ended), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (loading, ended):
+                task.cancel()
+            await asyncio.wait((loading, ended))
+        if self.ending.asked:
+            log.info("stopping before the keys are there")
+            return False
+        loading.result()
+        compose.count_rotations(self.rings, self.telemetry)
+        return True
+
+    def _measure(self) -> None:
+        """What is told about a proxy that has not started yet as well."""
+        self.telemetry.read_at_scrape(status.readings(
+            rings=self.rings, gateway=self.gateway, server=self.server, pools=self.pools,
+            passages=self.passages, authority=self.authority, log_dropped=lambda: self.lines.dropped))
+        if self.vault is not None:
+            self.telemetry.vault_tally = self.vault.tally.requests
+            self.telemetry.read_at_scrape(status.vault_readings(self.vault))
 
     def _table(self) -> Table:
         """Everything the admin port answers."""
-        return {**pages(self.health, self.telemetry.registry, self.report),
+        actions = Actions(rings=self.rings, health=self.health, reload=self.reload, level=self.level,
+                          end=self.ending.on_request if self.config.quitquitquit else None, now=self.gateway.now)
+        return {**pages(self.health, self.telemetry.registry, self.report), **actions.table(),
                 **(self.inspector.table() if self.inspector is not None else {})}
 
-    def _inspector(self) -> Inspector:
-        return Inspector(
-            self.config, self.gateway, self.telemetry, self.report, self.listeners,
-            tokens=lambda: self._admin.tokens.current() if self._admin is not None else (),
-            known=lambda: (*secrets_of(self.rings), *(token for file in self._token_files() for token in file.current)))
-
-    def inspector_url(self) -> str | None:
-        """What to open in a browser, once the admin port is; it may hold a token.  None: there is no inspector."""
-        if self.inspector is None:
-            return None
-        return next(self.inspector.url(address, port) for name, address, port in self.listeners if name == ADMIN)
-
-    def _token_files(self) -> list[TokenFile]:
+    def token_files(self) -> list[TokenFile]:
+        """Of the listeners and of the admin port."""
         own = self._admin.tokens.file if self._admin is not None else None
         return [*self.doors.tokens.values(), *([own] if own is not None else [])]
 
@@ -204,10 +226,10 @@ class Running:
     # --- while it runs
 
     def report(self) -> Mapping[str, object]:
-        state = "draining" if self.health.draining else "serving"
-        return status.status_report(state=state, since=self.since, listeners=self.listeners, rings=self.rings,
-                                    gateway=self.gateway, server=self.server, pools=self.pools, passages=self.passages,
-                                    authority=self.authority)
+        return status.status_report(
+            state=self.health.state, log_level=self.level.current, since=self.since, listeners=self.listeners,
+            rings=self.rings, gateway=self.gateway, server=self.server, pools=self.pools, passages=self.passages,
+            authority=self.authority)
 
     def _tick(self) -> None:
         self._ticking = asyncio.get_running_loop().call_later(_TICK, self._tick)
@@ -219,24 +241,26 @@ class Running:
             slots.look(self.gateway.now())
 
     def _on_signal(self, received: signal.Signals) -> None:
-        if received is signal.SIGHUP:
+        if received is signal.SIGUSR1:
+            self.level.toggle()
+        elif received is not signal.SIGHUP:
+            self.ending.on_signal(received)
+        elif self.health.started:
             self._spawn(self.reload())
-        elif self._signal.done():
-            self._hurry.set()
         else:
-            self._signal.set_result(received)
+            log.info("everything is being read anyway: the proxy is still starting")
 
-    async def reload(self) -> None:
+    async def reload(self) -> Reloaded:
         """Reads again what may have changed, as on SIGHUP."""
         self._notify.reloading()
-        await self._reloads.everything()
+        found = await self._reloads.everything()
         self._notify.ready(self._places())
+        return found
 
     def _watch_died(self, error: BaseException) -> None:
         log.critical("the watch over key files died (%s); the proxy stops rather than miss a new key",
                      type(error).__name__)
-        if not self._signal.done():
-            self._signal.set_result(signal.SIGTERM)
+        self.ending.on_signal(signal.SIGTERM)
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -250,34 +274,11 @@ class Running:
 
     # --- the end
 
-    async def until_stopped(self) -> int:
-        """Waits for SIGTERM or SIGINT, drains, and gives the exit code."""
-        received = await self._signal
-        await self._drain(self.config.min_sigterm_delay if received is signal.SIGTERM else 0.0)
-        if received is signal.SIGINT:
-            return 130
-        return 0 if self.config.exit_zero_on_sigterm else 143
-
-    async def _drain(self, accept_for: float) -> None:
-        self.health.draining = self.server.draining = True
+    async def until_stopped(self) -> None:
+        """Waits until somebody asks for the end, and drains."""
+        await self.ending.wait()
         self._notify.stopping(self.gateway.in_flight)
-        log.info("draining: %d requests in hand, %d connections", self.gateway.in_flight, len(self.server.connections))
-        loop = asyncio.get_running_loop()
-        end = loop.time() + self.config.max_sigterm_delay
-        await self._pause(min(accept_for, self.config.max_sigterm_delay))
-        self.server.stop_accepting()
-        while (self.gateway.in_flight or self.server.connections) and loop.time() < end and not self._hurry.is_set():
-            self.server.close_idle()        # again and again: a tunnel may fall silent
-            await self._pause(0.02)
-        if self.gateway.in_flight:
-            log.warning("stopping with %d requests in hand; their callers are cut off", self.gateway.in_flight)
-
-    async def _pause(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._hurry.wait()
-        except TimeoutError:
-            pass
+        await self.ending.drain(self.health, self.server, self.gateway)
 
     async def close(self) -> None:
         """Lets go of everything, whatever has been reached."""

@@ -84,6 +84,8 @@ class Doors:
         self._sockets: list[tuple[Path, tuple[int, int]]] = []
         self._tls: dict[str, tuple[ListenerTls, TlsDoor]] = {}
         self._seen: tuple[bytes, ...] = ()
+        self.trouble: KeyUnusable | None = None
+        """What is wrong with certificates that are waiting to be taken."""
         for name, listener in config.all_listeners().items():
             if listener.client_token_file is not None and listener.client_token_file not in self.tokens:
                 self.tokens[listener.client_token_file] = TokenFile(listener.client_token_file)
@@ -135,18 +137,24 @@ class Doors:
         self._sockets.append((path, (found.st_dev, found.st_ino)))
         return sock
 
-    def reload(self) -> None:
+    def reload(self) -> bool:
         """Reads certificates and keys of TLS listeners again when their content has changed; new callers get them.
 
-        Blocks.  Raises KeyUnusable, once for the same content, and then everything stays as it was.
+        -> whether it had.  Blocks.  Raises KeyUnusable, once for the same content, and then everything stays as it was.
         """
         contents = self._contents()
         if contents == self._seen:
-            return
+            return False
         self._seen = contents
-        fresh = [(door, tls_context(settings)) for settings, door in self._tls.values()]
+        try:
+            fresh = [(door, tls_context(settings)) for settings, door in self._tls.values()]
+        except KeyUnusable as error:
+            self.trouble = error
+            raise
+        self.trouble = None
         for door, context in fresh:
             door.context = context
+        return True
 
     def _contents(self) -> tuple[bytes, ...]:
         paths = [path for tls, _ in self._tls.values()

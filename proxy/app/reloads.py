@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from proxy.app.listeners import Doors
 from proxy.app.token_files import TokenFile
@@ -20,6 +21,34 @@ from proxy.keys.watch import Watch
 from proxy.serve.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
+
+Verdict = Literal["reloaded", "unchanged", "kept-old", "unusable"]
+
+
+@dataclass(slots=True)
+class Reloaded:
+    """What one reload has brought.  applications: name -> slot -> row; tokens and listeners: a row each.
+
+    A row has "outcome", a Verdict: unusable is a next key that there never was.  Beside the last two stand "code" and
+    "sentence".
+    """
+
+    applications: dict[str, dict[str, dict[str, object]]] = field(default_factory=dict)
+    tokens: list[dict[str, object]] = field(default_factory=list)
+    listeners: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def failed(self) -> list[str]:
+        """The places of the rows with a code."""
+        rows = [(f"application {name}, {slot}", row) for name, slots in self.applications.items()
+                for slot, row in slots.items()]
+        rows += [(str(row["name"]), row) for row in self.tokens]
+        return [place for place, row in (*rows, ("listeners", self.listeners)) if "code" in row]
+
+    def document(self) -> dict[str, object]:
+        """For whoever asked."""
+        return {"failed": self.failed, "applications": self.applications, "tokens": self.tokens,
+                "listeners": self.listeners}
 
 
 class Reloads:
@@ -42,24 +71,34 @@ class Reloads:
         for watch in self._watches:
             watch.start(interval)
 
-    async def everything(self) -> None:
+    async def everything(self) -> Reloaded:
         """Now, as on SIGHUP."""
+        found = Reloaded()
         for tokens in self._tokens:
-            await tokens.reload()
-        await self._reload_doors()
+            before = [token.reveal() for token in tokens.current]
+            error = await tokens.reload()
+            row = _row(error, changed=before != [token.reveal() for token in tokens.current])
+            found.tokens.append({"name": tokens.what, **row})
+        changed = await self._reload_doors()
+        found.listeners = _row(self._doors.trouble, changed=changed)
         for name, slots in self._rings.items():
-            for ring in slots.rings():
-                await self._reload(name, ring, serves=ring is slots.signing)
+            found.applications[name] = {
+                slots.slot(ring): await self._reload(name, ring, serves=ring is slots.signing)
+                for ring in slots.rings()}
+        return found
 
-    async def _reload(self, application: str, ring: Keyring, *, serves: bool) -> None:
+    async def _reload(self, application: str, ring: Keyring, *, serves: bool) -> dict[str, object]:
         outcome = await ring.reload(_now())
         self._outcome(application)(outcome)
         if outcome.error is None:
             log.info("application %s: reloaded, revision %d", ring.name, outcome.revision)
-        else:
-            what = "the old key stays" if ring.current is not None else "it cannot be used"
-            log.log(logging.ERROR if serves else logging.WARNING, "application %s: reload failed, %s (%s): %s",
-                    ring.name, what, outcome.error.code, outcome.error.sentence)
+            return {"outcome": "reloaded" if outcome.changed else "unchanged", "revision": outcome.revision}
+        kept = ring.current is not None
+        log.log(logging.ERROR if serves else logging.WARNING, "application %s: reload failed, %s (%s): %s",
+                ring.name, "the old key stays" if kept else "it cannot be used", outcome.error.code,
+                outcome.error.sentence)
+        return {"outcome": "kept-old" if kept else "unusable", "revision": outcome.revision,
+                "code": outcome.error.code, "sentence": outcome.error.sentence}
 
     async def stop(self) -> None:
         for watch in self._watches:
@@ -70,14 +109,21 @@ class Reloads:
             await asyncio.sleep(interval)
             await self._reload_doors()
 
-    async def _reload_doors(self) -> None:
+    async def _reload_doors(self) -> bool:
+        """-> whether they changed."""
         try:
-            await asyncio.to_thread(self._doors.reload)
+            return await asyncio.to_thread(self._doors.reload)
         except KeyUnusable as error:
             log.warning("listeners: reload failed, the old certificates stay (%s): %s", error.code, error)
+            return False
 
     def _outcome(self, name: str) -> Callable[[ReloadOutcome], None]:
         return lambda outcome: self._telemetry.reloads.add((name, "ok" if outcome.ok else "failed"))
+
+
+def _row(error: KeyUnusable | None, *, changed: bool) -> dict[str, object]:
+    verdict: Verdict = "kept-old" if error is not None else "reloaded" if changed else "unchanged"
+    return {"outcome": verdict, **({"code": error.code, "sentence": str(error)} if error is not None else {})}
 
 
 def _now() -> datetime:

@@ -96,12 +96,13 @@ def authority_report(authority: Authority | None) -> Mapping[str, object] | None
             "sha256": authority.fingerprint_sha256, "warnings": list(authority.warnings)}
 
 
-def status_report(*, state: str, since: datetime, listeners: Iterable[tuple[str, str, int]],
+def status_report(*, state: str, log_level: str, since: datetime, listeners: Iterable[tuple[str, str, int]],
                   rings: Mapping[str, Slots], gateway: Gateway, server: Server, pools: Mapping[Origin, Pool],
                   passages: Passages, authority: Authority | None) -> Mapping[str, object]:
     """The document behind /status."""
     return {
         "version": __version__, "state": state, "started_at": since.isoformat(timespec="seconds"),
+        "log_level": log_level,
         "listeners": [{"name": name, "address": address, "port": port} for name, address, port in listeners],
         "in_flight": gateway.in_flight, "connections": len(server.connections), "buffered_bytes": server.buffered,
         "applications": {name: application_report(ring) for name, ring in rings.items()},

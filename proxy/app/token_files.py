@@ -30,12 +30,14 @@ class TokenFile:
         self.what = what
         self.current = read_tokens(file, what)
 
-    async def reload(self) -> None:
-        """Keeps the old ones, and says so, when the file cannot be read."""
+    async def reload(self) -> KeyUnusable | None:
+        """Keeps the old ones, and says so, when the file cannot be read; -> why it cannot."""
         try:
             self.current = await asyncio.to_thread(read_tokens, self._file, self.what)
         except KeyUnusable as error:
             log.warning("%s: reload failed, the old one stays (%s): %s", self.what, error.code, error)
+            return error
+        return None
 
     async def watch(self, interval: float) -> None:
         """Reads it every `interval` seconds, for ever."""

@@ -49,7 +49,7 @@ def run(ctx: click.Context, /, config_file: str | None, with_emulator: bool, dir
         config = load_config(str(bank.config_file), flags)
         bank.require_free_ports(config)
         return _serve(config, lambda running: click.echo(describe(
-            bank, running.listeners, running.inspector_url())))
+            bank, running.listeners, _inspector(running))))
 
 
 def _configured(config_file: str | None, flags: Mapping[str, object]) -> Config:
@@ -64,8 +64,12 @@ def _configured(config_file: str | None, flags: Mapping[str, object]) -> Config:
 
 def _say_inspector(running: Running) -> None:
     """To whoever has started it, and to no log: the address holds the token."""
-    if (address := running.inspector_url()) is not None:
+    if (address := _inspector(running)) is not None:
         click.echo(f"inspector: {address}")
+
+
+def _inspector(running: Running) -> str | None:
+    return running.inspector.url() if running.inspector is not None else None
 
 
 def _serve(config: Config, ready: Callable[[Running], None] = lambda running: None) -> int:

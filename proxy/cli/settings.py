@@ -45,6 +45,8 @@ _SCALARS = (
     click.option("--max-sigterm-delay", type=_SECONDS, metavar="SECONDS",
                  help="Give up requests this long after SIGTERM.  [25]"),
     click.option("--exit-zero-on-sigterm", is_flag=True, default=None, help="Exit with 0 instead of 143 on SIGTERM."),
+    click.option("--quitquitquit", is_flag=True, default=None,
+                 help="Let this machine end the proxy by POST /quitquitquit."),
 )
 
 

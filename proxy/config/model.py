@@ -255,6 +255,9 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_sigterm_delay: Annotated[Delay, Meta(description=(
         "Seconds after SIGTERM when requests still in hand are given up."))] = 25.0
     exit_zero_on_sigterm: Annotated[bool, Meta(description="Exit with 0 instead of 143 after SIGTERM.")] = False
+    quitquitquit: Annotated[bool, Meta(description=(
+        "Let callers on this machine end the proxy by `POST /quitquitquit` on the admin port, as by SIGTERM but with "
+        "exit code 0."))] = False
     quiet: Annotated[bool, Meta(description="Log errors only.")] = False
     debug_logs: Annotated[bool, Meta(description="Log more, still without values or secrets.")] = False
     structured_logs: Annotated[bool, Meta(description="Log lines as JSON.")] = False

@@ -45,10 +45,14 @@ class LoadError:
 
 @dataclass(frozen=True, slots=True)
 class ReloadOutcome:
-    """error is None when the reload succeeded.  revision: of the identity in service now; 0 when there is none."""
+    """error is None when the reload succeeded.  revision: of the identity in service now; 0 when there is none.
+
+    changed: whether another key, certificate or credential is in service than before.
+    """
 
     revision: int
     error: LoadError | None
+    changed: bool = False
 
     @property
     def ok(self) -> bool:
@@ -110,7 +114,8 @@ class Keyring:
                 unforeseen = KeyUnusable("internal_error", f"{type(error).__name__} while loading the key")
                 return self._failed(LoadError(unforeseen.code, str(unforeseen), now))
             self.reloads_ok += 1
-            return ReloadOutcome(self._swap(content, identity).revision, None)
+            changed = self.current is None or _facts(self.current) != _facts(identity)
+            return ReloadOutcome(self._swap(content, identity).revision, None, changed)
 
     def content_changed(self) -> bool:
         """Whether every watched file can be read and their content is not what the current identity was loaded from.
@@ -169,6 +174,14 @@ class Keyring:
                 return None
             total.update(outside)
         return total.digest()
+
+
+def _facts(identity: Identity) -> tuple[object, ...]:
+    """What makes it another one."""
+    key = identity.key
+    certificate = key.certificate if key is not None else None
+    return (identity.client_id, identity.client_secret.reveal(), key.signer.spki_sha256 if key is not None else "",
+            certificate.fingerprint_sha256 if certificate is not None else "")
 
 
 def sandbox_warning(loaded: LoadedKey, required_spki_sha256: str = SANDBOX_SPKI_SHA256) -> str | None:

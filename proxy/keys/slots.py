@@ -16,17 +16,18 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
-from proxy.errors import KeyUnusable
+from proxy.errors import KeyUnusable, ProxyError
 from proxy.keys.keyring import Identity, Keyring
 from proxy.keys.rotation import Rotation
 from proxy.keys.source import CertificateFacts
 
 log = logging.getLogger(__name__)
 
-How = Literal["evidence", "date", "expiry"]
-WAYS: Final[tuple[How, ...]] = ("evidence", "date", "expiry")
+How = Literal["evidence", "date", "expiry", "command"]
+WAYS: Final[tuple[How, ...]] = get_args(How)
+Slot = Literal["current", "next"]
 
 SETTLING: Final = 300.0
 """Seconds after a change in which the bank may answer from both sides."""
@@ -42,6 +43,7 @@ _WHY: Final[dict[How, str]] = {
     "evidence": "the bank refuses the key in service and accepts the other one",
     "date": "the moment of rotation.at has come",
     "expiry": "the certificate in service has expired",
+    "command": "somebody has asked for it",
 }
 
 
@@ -84,7 +86,7 @@ class Slots:
     def current(self) -> Identity | None:
         return self.signing.current
 
-    def slot(self, ring: Keyring) -> str:
+    def slot(self, ring: Keyring) -> Slot:
         """The configuration's name of its place."""
         return "current" if ring is self._first else "next"
 
@@ -130,9 +132,14 @@ class Slots:
         retry = self.settings.retry
         if other is None or retry == "off" or (retry == "safe" and not safe):
             return None
-        if ring.proven != key or now < self._paused_until:
+        if now < self._paused_until or not self._worked(ring, key, other):
             return None
         return other if self._usable(other) and _key(other) != key else None
+
+    @staticmethod
+    def _worked(ring: Keyring, key: str, other: Keyring) -> bool:
+        """Whether calls were fine until now: with this key, or before a date or command with the other one."""
+        return ring.proven == key or (other.proven != "" and other.proven == _key(other))
 
     def helped(self, ring: Keyring, key: str, now: float) -> None:
         """The bank has acted on a request that was signed again, with this key of this ring."""
@@ -153,6 +160,25 @@ class Slots:
             self._pause = 0.0
         self._pause = min(self._pause * 2, LONGEST_PAUSE) or FIRST_PAUSE
         self._paused_until = now + self._pause
+
+    # --- command
+
+    def rotate(self, to: Slot | None, now: float) -> bool:
+        """Lets this slot sign, None: the one that does not; -> False: it signs already.
+
+        Raises ProxyError: rotation_no_next, rotation_unusable.
+        """
+        spare = self.spare
+        if spare is None:
+            raise ProxyError("rotation_no_next")
+        if to == self.slot(self.signing):
+            return False
+        if reason := self._why_unusable(spare):
+            raise ProxyError("rotation_unusable", f"'{self.slot(spare)}': {reason}")
+        self._pause = 0.0
+        self._paused_until = float("-inf")
+        self._change("command", now)
+        return True
 
     # --- dates
 
@@ -185,11 +211,19 @@ class Slots:
         return self.spare is not None and self._usable(self.spare)
 
     def _usable(self, ring: Keyring) -> bool:
+        return not self._why_unusable(ring)
+
+    def _why_unusable(self, ring: Keyring) -> str:
+        """A clause, or ""."""
         identity = ring.current
         if identity is None or identity.key is None:
-            return False
-        facts = identity.key.certificate
-        return facts is None or facts.not_before <= self._clock() <= facts.not_after
+            return f"it could not be loaded ({ring.last_error.code})" if ring.last_error else "it is not loaded"
+        facts, now = identity.key.certificate, self._clock()
+        if facts is not None and now < facts.not_before:
+            return f"its certificate is valid from {facts.not_before.isoformat(timespec='minutes')} on"
+        if facts is not None and now > facts.not_after:
+            return f"its certificate has expired on {facts.not_after.date()}"
+        return ""
 
     def _change(self, how: How, now: float) -> None:
         """For everybody, at once.  The key that served is kept as the spare one."""

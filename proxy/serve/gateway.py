@@ -38,7 +38,7 @@ from proxy.wire.connection import Connection
 from proxy.wire.limits import Limits, Timeouts
 
 if TYPE_CHECKING:
-    from proxy.serve.logline import LogLines
+    from proxy.serve.logline import RequestLog
 
 _REQUEST_ID = re.compile(rb"[0-9A-Za-z._-]{1,64}")
 
@@ -50,7 +50,7 @@ class Gateway:
     """Implements wire.application.Application and desk.Desk.  full_paths: log paths as they are."""
 
     def __init__(self, entrances: Mapping[str, Entrance], interception: Interception, passages: Passages, *,
-                 limits: Limits, timeouts: Timeouts, telemetry: Telemetry, log: LogLines | None,
+                 limits: Limits, timeouts: Timeouts, telemetry: Telemetry, log: RequestLog | None,
                  full_paths: bool = False) -> None:
         """entrances: by listener name."""
         self._entrances = entrances
@@ -221,6 +221,10 @@ class Gateway:
             self._log.record(exchange)
         for observer in self._observers:
             observer.over(exchange, ruling, recording, request)
+
+    def log_to(self, log: RequestLog | None) -> None:
+        """Where the lines of requests go from now on; None: nowhere."""
+        self._log = log
 
     def close(self) -> None:
         self.sealing.close()

@@ -23,11 +23,19 @@ class Health:
         self._checks = checks
         self.draining = False
         self.started = False
+        self.waiting: Callable[[], str] = str
+        """For what the start waits, "" for nothing."""
+
+    @property
+    def state(self) -> str:
+        if not self.started:
+            return "starting"
+        return "draining" if self.draining else "serving"
 
     def reasons(self) -> list[str]:
         """Why the proxy is not ready; empty when it is.  Never asks the bank."""
         if not self.started:
-            return ["starting"]
+            return [f"starting: {sentence}" if (sentence := self.waiting()) else "starting"]
         if self.draining:
             return ["draining"]
         return [f"{name}: {sentence}" for name, check in self._checks.items() if (sentence := check())]

@@ -18,6 +18,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
+from typing import Protocol
 
 import msgspec
 
@@ -45,8 +46,7 @@ _PLAIN = re.compile(r"[!#-<>-~]+").fullmatch
 
 def describe(exchange: Exchange) -> dict[str, object]:
     """The fields of one line, in the order of FIELDS; what is empty is left out."""
-    good = exchange.outcome == "answered" and exchange.status < 500 and exchange.policy != "report"
-    fields: dict[str, object] = {"level": "info" if good else "warning", "event": "request"}
+    fields: dict[str, object] = {"level": "info" if went_well(exchange) else "warning", "event": "request"}
     _add(fields, exchange, _BEFORE_STATUS)
     fields["status"] = exchange.status
     _add(fields, exchange, _AFTER_STATUS)
@@ -60,6 +60,11 @@ def describe(exchange: Exchange) -> dict[str, object]:
             fields[name] = round(seconds * 1000, 3)
     _add(fields, exchange, _AFTER_TIMES)
     return fields
+
+
+def went_well(exchange: Exchange) -> bool:
+    """Whether nobody has to look at it: its line is of level info."""
+    return exchange.outcome == "answered" and exchange.status < 500 and exchange.policy != "report"
 
 
 def _add(fields: dict[str, object], exchange: Exchange, names: tuple[str, ...]) -> None:
@@ -80,6 +85,12 @@ def _quoted(text: str) -> str:
     if text.isprintable():
         return msgspec.json.encode(text).decode()
     return json.dumps(text).replace("\x7f", "\\u007f")
+
+
+class RequestLog(Protocol):
+    """Where the line of a request goes."""
+
+    def record(self, exchange: Exchange) -> None: ...
 
 
 class LogLines:
@@ -164,6 +175,17 @@ class LogLines:
                 self._hand_over()
                 await self._idle.wait()
         self._batches.put(None)
+
+
+class OnlyWarnings:
+    """The lines of requests that went wrong, for a log that is to say no more."""
+
+    def __init__(self, lines: RequestLog) -> None:
+        self._lines = lines
+
+    def record(self, exchange: Exchange) -> None:
+        if not went_well(exchange):
+            self._lines.record(exchange)
 
 
 def _to_stderr(data: bytes) -> None:

@@ -19,8 +19,11 @@ _ALLOW = {"method_not_supported": b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, 
 _RESENDABLE = "Nothing was sent, so the request may be sent again."
 
 
-def problem(error: ProxyError, request_id: str, sent: Sent) -> Answer:
-    """The answer for an error with an HTTP status.  sent: whether the bank may have received the request."""
+def problem(error: ProxyError, request_id: str, sent: Sent, **more: object) -> Answer:
+    """The answer for an error with an HTTP status.  sent: whether the bank may have received the request.
+
+    more: further members of the document.
+    """
     row = error.problem
     status = row.status or 500
     body = msgspec.json.encode({
@@ -32,6 +35,7 @@ def problem(error: ProxyError, request_id: str, sent: Sent) -> Answer:
         "hint": row.hint if sent == "maybe" or not row.uncertain else _RESENDABLE,
         "request_id": request_id,
         "upstream_sent": sent,
+        **more,
     })
     fields = (
         b"Content-Type: application/problem+json\r\n"

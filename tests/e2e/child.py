@@ -23,11 +23,12 @@ ROOT = Path(__file__).parents[2]
 class Child:
     """logged: what it wrote to stderr so far, one decoded line each.
 
-    through: a command that becomes the child.  pass_fds: what it inherits.
+    through: a command that becomes the child.  pass_fds: what it inherits.  serving: wait until it listens.
     """
 
     def __init__(self, config: Config, path: Path, *, through: Sequence[str] = (), pass_fds: Sequence[int] = (),
-                 variables: Mapping[str, str] | None = None) -> None:
+                 variables: Mapping[str, str] | None = None, serving: bool = True) -> None:
+        self._serving = serving
         self._through, self._pass_fds, self._variables = through, tuple(pass_fds), variables or {}
         path.write_bytes(msgspec.json.encode(config))
         self._path = path
@@ -41,6 +42,8 @@ class Child:
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": str(ROOT), **self._variables}, pass_fds=self._pass_fds)
         self._reading = asyncio.create_task(self._read())
+        if not self._serving:
+            return self
         assert self.process.stdout is not None
         first = await asyncio.wait_for(self.process.stdout.readline(), 30)
         assert first, self.logged

@@ -22,7 +22,7 @@ from proxy.emulator.records import Bell
 from proxy.keys.authority import Authority as ClientAuthority
 from proxy.keys.keyring import Keyring
 from proxy.wire.limits import Limits, Timeouts
-from tests.e2e.line import Answer, Line, connected, eventually, within
+from tests.e2e.line import Answer, Line, connected, eventually, request, within
 
 OTHER_ID = "00f0e0d0-c0b0-4a09-8070-605040302010"
 BANK_NAME = "open.nordea.com"
@@ -167,6 +167,11 @@ class Proxy:
 
     async def admin(self, path: str) -> Answer:
         return await self.ask(b"GET %b HTTP/1.1\r\nHost: localhost\r\n\r\n" % path.encode(), listener="admin")
+
+    async def act(self, path: str, *fields: str, token: str = "", body: bytes = b"") -> Answer:
+        """An action of the admin port.  token: presented when given."""
+        shown = (f"Authorization: Bearer {token}",) if token else ()
+        return await self.ask(request("POST", path, *shown, *fields, body=body), listener="admin")
 
     async def metric(self, name: str, **labels: str) -> float:
         """One sample of /metrics; 0 when there is none yet."""

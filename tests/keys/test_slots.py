@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from proxy.errors import KeyUnusable
+from proxy.errors import KeyUnusable, ProxyError
 from proxy.keys.rotation import Rotation
 from proxy.keys.slots import LONGEST_PAUSE, SETTLING, STREAK, Slots
 
@@ -21,7 +21,7 @@ class Ring:
 
     def __init__(self, name: str, *, begins: datetime = NOW - DAY, ends: datetime = NOW + 90 * DAY,
                  fails: str = "", loaded: bool = True) -> None:
-        self.name, self.proven, self.fails = name, "", fails
+        self.name, self.proven, self.fails, self.last_error = name, "", fails, None
         facts = SimpleNamespace(not_before=begins, not_after=ends)
         self._identity = SimpleNamespace(key=SimpleNamespace(signer=SimpleNamespace(spki_sha256=name),
                                                              certificate=facts))
@@ -169,6 +169,42 @@ def test_a_date_before_the_certificate_was_meant_for_another_one(caplog):
     assert case.changes == []
     assert len(caplog.records) == 1
     assert "is ignored" in caplog.text
+
+
+def test_after_a_date_or_a_command_the_former_key_is_the_one_that_worked():
+    """The bank may be late: what it refuses with the new key is signed again with the old one."""
+    late = Case(at="2027-03-01T06:00:00Z").proven()
+    late.slots.look(0)
+    asked = Case().proven()
+    assert asked.slots.rotate("next", 0) is True
+    never = Case(at="2027-03-01T06:00:00Z")
+    never.slots.look(0)
+    assert [case.slots.signing for case in (late, asked, never)] == [late.new, asked.new, never.new]
+    assert [case.other(1) for case in (late, asked, never)] == [late.old, asked.old, None]
+
+
+def test_a_command_is_followed_once_and_forgets_pauses():
+    case = Case().proven()
+    case.slots.useless(0)
+    assert case.other(0.5) is None
+    assert case.slots.rotate(None, 0.5) is True
+    assert case.other(0.5) is case.old
+    assert [case.slots.rotate(to, 1) for to in ("next", "current", None, "next")] == [False, True, True, False]
+    assert (case.slots.signing, case.changes) == (case.new, ["command"] * 3)
+
+
+@pytest.mark.parametrize(("new", "code", "clause"), [
+    (None, "rotation_no_next", ""), (Ring("new", loaded=False), "rotation_unusable", "'next': it is not loaded"),
+    (Ring("new", ends=NOW - DAY), "rotation_unusable", "'next': its certificate has expired on 2027-02-28"),
+    (Ring("new", begins=NOW + DAY), "rotation_unusable", "valid from 2027-03-02T06:00+00:00")])
+def test_a_command_that_cannot_be_followed_changes_nothing(new, code, clause):
+    slots = Slots("shop", Ring("old"), new, clock=lambda: NOW)
+    before = slots.signing
+    with pytest.raises(ProxyError) as caught:
+        slots.rotate(None, 0)
+    assert (caught.value.code, caught.value.problem.status, caught.value.problem.hint != "") == (code, 409, True)
+    assert clause in caught.value.detail
+    assert slots.signing is before
 
 
 def test_at_the_end_of_its_certificate_the_next_key_takes_over():

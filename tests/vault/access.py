@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
+from tests.vault.cluster import claims_of
 from tests.vault.engines import Reply, failure, success
 
 _RULE = re.compile(r'path\s+"([^"]+)"\s*\{\s*capabilities\s*=\s*\[([^\]]*)\]')
@@ -43,14 +44,25 @@ class Role:
     uses: int
 
 
+@dataclass
+class Service:
+    """accounts, namespaces: of the service accounts that may have the role."""
+
+    accounts: list[str]
+    namespaces: list[str]
+    policies: list[str]
+    ttl: int
+
+
 class Access:
-    """roles: AppRoles by name.  services: Kubernetes roles by name, with the one JWT each takes."""
+    """roles: AppRoles by name.  services: roles of the kubernetes method by name."""
 
     def __init__(self, root: str) -> None:
         self.tokens = {root: Token(root, ["root"])}
         self.policies: dict[str, list[tuple[str, bool]]] = {}
         self.roles: dict[str, Role] = {}
-        self.services: dict[str, tuple[str, list[str], int]] = {}
+        self.services: dict[str, Service] = {}
+        self.cluster = ""
         self.lifetime = 0
         self._numbers = itertools.count(1)
 
@@ -102,12 +114,18 @@ class Access:
         return self._auth(self.issue(role.policies, role.ttl))
 
     def _kubernetes(self, body: dict[str, Any]) -> Reply:
-        jwt, policies, ttl = self.services.get(str(body.get("role")), ("", [], 0))
-        if not jwt:
+        """A token that the cluster has found good already (standin.py)."""
+        service = self.services.get(str(body.get("role")))
+        if service is None:
             raise Denied('invalid role name "x"', status=400)
-        if body.get("jwt") != jwt:
+        try:
+            claims = claims_of(str(body.get("jwt")))["kubernetes.io"]
+            known = (claims["serviceaccount"]["name"] in service.accounts and claims["namespace"] in service.namespaces)
+        except (ValueError, KeyError):
+            known = False
+        if not known:
             raise Denied("permission denied")
-        return self._auth(self.issue(policies, ttl))
+        return self._auth(self.issue(service.policies, service.ttl))
 
     def _auth(self, token: Token) -> Reply:
         return success(None, auth={"client_token": token.text, "accessor": "a", "policies": token.policies,
@@ -161,6 +179,14 @@ class Access:
                                          renewable=body.get("renewable", True)))
         if path == "auth/token/revoke":
             self.tokens.pop(body["token"], None)
+            return 204, None
+        if path == "auth/kubernetes/config":
+            self.cluster = body["kubernetes_host"]
+            return 204, None
+        if path.startswith("auth/kubernetes/role/"):
+            self.services[path.rsplit("/", 1)[1]] = Service(
+                body["bound_service_account_names"], body["bound_service_account_namespaces"], body["token_policies"],
+                _seconds(body.get("token_ttl", 0)))
             return 204, None
         if path.startswith("auth/approle/role/"):
             return self._role(path.removeprefix("auth/approle/role/"), body)

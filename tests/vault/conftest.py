@@ -16,6 +16,9 @@ from tests.vault import servers
 from tests.vault.servers import Server
 from tests.vault.standin import Standin
 
+_versions: dict[str, str] = {}
+"""Of the real servers that ran, by kind."""
+
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Which servers the contract was tested against."""
@@ -26,7 +29,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
                   for outcome in ("passed", "failed", "skipped")}
         if any(counts.values()):
             told = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
-            lines.append(f"{kind}: {told}" + (f" ({servers.missing(kind)})" if servers.missing(kind) else ""))
+            about = servers.missing(kind) or _versions.get(kind, "")
+            lines.append(f"{kind}: {told}" + (f" ({about})" if about else ""))
     if lines:
         terminalreporter.section("servers of the Vault contract")
         for line in lines:
@@ -39,6 +43,8 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     if servers.missing(request.param):
         pytest.skip(servers.missing(request.param))
     with servers.running(request.param) as server:
+        if version := server.version():
+            _versions[server.kind] = f"version {version}"
         yield server
 
 

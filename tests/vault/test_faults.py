@@ -14,9 +14,9 @@ from proxy.errors import PROBLEMS
 from proxy.keys.vault.exchange import Exchanges, Unreachable
 from proxy.keys.vault.kv import KvFields, read_value
 from proxy.keys.vault.place import Address
-from proxy.keys.vault.settings import TransitKey, VaultAppRole, VaultField, VaultKubernetes
+from proxy.keys.vault.settings import TransitKey, VaultAppRole, VaultField
 from proxy.keys.vault.transit import TransitSource
-from tests.keys.making import NOW, write
+from tests.keys.making import NOW
 from tests.vault.asking import MESSAGE, refused
 from tests.vault.standin import Standin
 
@@ -170,28 +170,6 @@ def test_a_token_that_expires_while_transit_signs(standin, local, vault):
     standin.access.expire()
     assert signer.sign(MESSAGE)
     assert asked.tally.requests()["login", "ok"] == 2
-
-
-def test_a_service_account(standin, local, vault, reading, tmp_path):
-    path = write(tmp_path / "jwt", b"the.jwt.CANARY", 0o644)
-    standin.access.services["proxy"] = ("the.jwt.CANARY", ["proxy"], 3600)
-    assert reading(vault(local, kubernetes=VaultKubernetes(role="proxy", jwt_file=path))) == b"found"
-    refused("vault_login_failed", lambda: reading(vault(local, kubernetes=VaultKubernetes(
-        role="another", jwt_file=path))))
-    write(tmp_path / "jwt", b"stolen.CANARY", 0o644)
-    refused("vault_login_failed", lambda: reading(vault(local, kubernetes=VaultKubernetes(
-        role="proxy", jwt_file=path))))
-
-
-def test_a_namespace(standin, local, vault):
-    local.call("POST", "sys/namespaces/team", {})
-    local.call("POST", "sys/mounts/kv2", {"type": "kv-v2"}, namespace="team")
-    local.call("POST", "kv2/data/value", {"data": {"field": "of the team"}}, namespace="team")
-    for environ, settings in (({}, {"namespace": "team"}), ({"VAULT_NAMESPACE": "team/"}, {})):
-        asked = vault(local, {"VAULT_TOKEN": local.token(), **environ}, **settings)
-        assert read_value(asked, PLACE, asked.budget()) == b"of the team"
-    stranger = vault(local, namespace="nobody")
-    refused("vault_missing", lambda: read_value(stranger, PLACE, stranger.budget()))
 
 
 def test_tls_is_checked_against_the_named_authority(vault, tmp_path):

@@ -9,6 +9,8 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+from tests.vault.cluster import Cluster
+
 hvac = pytest.importorskip("hvac", reason="The package hvac is missing: install the extra dev.")
 MESSAGE = b"what is signed"
 
@@ -74,8 +76,9 @@ def test_logins(client, local, standin):
     assert other.auth.token.renew_self()["auth"]["lease_duration"] == 3600
     with pytest.raises(hvac.exceptions.InvalidRequest):
         other.auth.approle.login(role_id, "not this one")
-    standin.access.services["proxy"] = ("jwt", ["proxy"], 60)
-    other.auth.kubernetes.login("proxy", "jwt")
+    with Cluster() as cluster:
+        account = cluster.account("proxy")
+        other.auth.kubernetes.login(local.service(cluster, account.name), account.jwt)
     assert other.is_authenticated()
     other.token = "unknown"
     assert not other.is_authenticated()

@@ -5,7 +5,7 @@
     thread.py       one thread owns a module, because two threads with a session each have hung and crashed modules
     token.py        in that thread: finding a token, one login, one session, reconnecting once
     objects.py      in that thread: keys and certificates on a session, signing
-    failures.py     what a module answers, in words of proxy/errors.py
+    failures.py     what a module answers, in words of proxy/errors
 
 python-pkcs11, an optional dependency, is imported when a module is first used and nowhere else.
 """

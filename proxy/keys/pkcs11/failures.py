@@ -1,4 +1,4 @@
-"""What a PKCS#11 module answers, in words of proxy/errors.py.
+"""What a PKCS#11 module answers, in words of proxy/errors.
 
 Return values are those of PKCS#11 section 5.1; python-pkcs11 has a class for each.  Only classes are looked at: the
 text of a foreign exception may hold anything.

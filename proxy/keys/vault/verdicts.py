@@ -52,6 +52,8 @@ def judge(answer: Answer) -> Verdict:
         return Verdict("vault_denied", "denied")
     if status in (404, 405) or "not found" in words or "no handler for route" in words:
         return Verdict("vault_missing", "missing", _missing(words, answer.body))
+    if "requested version for signing" in words:        # OpenBao answers so with 500
+        return Verdict("vault_missing", "missing", "the key's version that was asked for may not sign, or not any more")
     if status == 429:
         return Verdict("vault_unavailable", "limited", "it limits the rate of requests (429)", again=True)
     if status >= 500 or status == 412:

@@ -13,30 +13,14 @@ Codes are an interface: docs/errors.md lists them, a test compares, CHANGELOG te
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+from proxy.errors.local import LOCAL
+from proxy.errors.problem import Problem
+
+__all__ = ["PROBLEMS", "ConfigInvalid", "KeyUnusable", "Problem", "ProxyError", "Refused", "Sent", "UpstreamFailed"]
+
 Sent = Literal["no", "maybe"]
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One row of the table.
-
-    code: stable, snake case.  status: HTTP status (0: never leaves by HTTP).  title: one sentence, what is wrong.
-    hint: one sentence, what to do.  proxy_status: the error type of RFC 9209 section 2.3, or "" for none.
-    """
-
-    code: str
-    status: int
-    title: str
-    hint: str
-    proxy_status: str = ""
-
-    @property
-    def uncertain(self) -> bool:
-        """Whether it may come after sending, when nobody knows if the other side has acted; the hint says so."""
-        return "may have acted" in self.hint
 
 
 def _table(*rows: Problem) -> dict[str, Problem]:
@@ -68,8 +52,6 @@ PROBLEMS: dict[str, Problem] = _table(
             "Look at what the first one did, then confirm with its method as 'again'.", _REQUEST),
     Problem("exchange_unknown", 404, "The inspector has no exchange with this number any more.",
             "Fetch the list again; inspect_exchanges and inspect_memory say how many are kept.", _REQUEST),
-    Problem("spool_unusable", 0, "The inspector's spool file cannot be used.",
-            "Name a file that can be written and that its owner alone can read (chmod 600) in inspect_spool_file."),
     Problem("inspector_unauthenticated", 401, "The inspector shows itself only to those who have its token.",
             "Open the address that the proxy printed at its start, or paste the admin token into the page.", _DENIED),
     Problem("content_type_invalid", 400, "The Content-Type header appears more than once or is empty.",
@@ -115,6 +97,20 @@ PROBLEMS: dict[str, Problem] = _table(
             "Send 'Authorization: Bearer <token>' with a token from admin_token_file.", _DENIED),
     Problem("admin_method", 405, "The admin port's path does not take this method.",
             "Read pages with GET, and ask for actions with POST; the detail names what the path takes.", _DENIED),
+    Problem("admin_request_invalid", 400, "The admin port does not understand what this action is to do.",
+            "Give what the detail names, in the query or as a JSON object.", _REQUEST),
+    Problem("application_unknown", 404, "No application has this name.",
+            "Use a name under applications of the configuration; /status lists them.", _REQUEST),
+    Problem("rotation_no_next", 409, "The application has no other key.",
+            "Configure next, and start the proxy anew.", _DENIED),
+    Problem("rotation_unusable", 409, "The other key cannot sign now.",
+            "Mend what the detail names, reload, and look at 'other' in /status.", _DENIED),
+    Problem("reload_failed", 409, "Something could not be read again, and what was there stays.",
+            "Mend what 'failed' names, and reload again.", _DENIED),
+    Problem("quit_off", 403, "/quitquitquit is switched off.",
+            "Set quitquitquit, or stop the proxy with SIGTERM.", _DENIED),
+    Problem("proxy_starting", 503, "The proxy has not started yet.",
+            "Wait until /startup answers 200; /readyz and the log say what it waits for.", "proxy_internal_response"),
     Problem("expectation_failed", 417, "The Expect header asks for something other than 100-continue.",
             "Remove the Expect header.", _REQUEST),
     Problem("host_not_allowed", 421, "The Host header is not one of this proxy's own names.",
@@ -197,74 +193,7 @@ PROBLEMS: dict[str, Problem] = _table(
             "The destination may have acted: find out before the request is sent again.", "http_protocol_error"),
     Problem("destination_no_answer", 504, "The destination did not take the request or answer it in time.",
             "The destination may have acted: find out before the request is sent again.", "http_response_timeout"),
-    # --- start and command line, never by HTTP
-    Problem("config_invalid", 0, "The configuration is not usable.", "Correct the listed places."),
-    Problem("config_unreadable", 0, "The configuration file cannot be read.", "Check the path and its permissions."),
-    Problem("unsafe_listen", 0, "A listener on a non-loopback address would sign for anybody.",
-            "Set client_token_file or tls.client_ca_file, or --unsafe-listen if something else keeps strangers out."),
-    Problem("address_in_use", 0, "The address is already in use.", "Stop the other program or choose another port."),
-    Problem("address_unavailable", 0, "The address cannot be listened on.", "Check the address and the port."),
-    Problem("socket_unfit", 0, "A socket that systemd has passed does not fit the configuration.",
-            "Make FileDescriptorName=, ListenStream= and SocketMode= say what the configuration says of the listener."),
-    Problem("key_unreadable", 0, "The key, certificate or secret file cannot be read.",
-            "Check the path and its permissions."),
-    Problem("key_permissions", 0, "The key file can be read by others.",
-            "chmod 600 it; for a Kubernetes fsGroup set allow_group_read: true (the CA's key: ca_allow_group_read)."),
-    Problem("key_format", 0, "The file holds no private key in a format this program reads.",
-            "Give PEM (PKCS#1, PKCS#8), DER, PKCS#12 or a bare base64 body."),
-    Problem("key_ambiguous", 0, "The file holds several private keys, and nothing says which one is meant.",
-            "Name the certificate of the right one with certificate_file."),
-    Problem("key_password", 0, "The password does not open the key.", "Check the password file."),
-    Problem("key_type", 0, "The key is not RSA, and the bank takes only rsa-sha256.", "Use the QSealC's RSA key."),
-    Problem("key_too_small", 0, "The RSA key is shorter than 2048 bits.", "Use a key of at least 2048 bits."),
-    Problem("pkcs11_missing", 0, "The Python package that speaks PKCS#11 is not installed.",
-            "Install the extra: pip install 'psd2-signing-proxy[pkcs11]'."),
-    Problem("pkcs11_module", 0, "The PKCS#11 module cannot be loaded.",
-            "Check its path, its own configuration, and that it is made for this processor and C library."),
-    Problem("pkcs11_token", 0, "The PKCS#11 token cannot be used.",
-            "Check token_label, slot or serial with 'pkcs11-tool --module … --list-slots', and that it is connected."),
-    Problem("pkcs11_pin", 0, "The PIN does not open the PKCS#11 token.",
-            "Correct the PIN, unlock the token if it is locked, and reload; a wrong PIN is tried only once."),
-    Problem("pkcs11_key", 0, "The PKCS#11 token has no usable key of that name.",
-            "Check key_label or key_id with 'pkcs11-tool --module … --login --list-objects'."),
-    Problem("pkcs11_certificate", 0, "The PKCS#11 token has no certificate of that name.",
-            "Check certificate_label or certificate_id with 'pkcs11-tool --module … --list-objects', or give "
-            "certificate_file."),
-    Problem("certificate_format", 0, "The file holds no X.509 certificate.", "Give PEM, DER, PKCS#12 or bare base64."),
-    Problem("key_pair_mismatch", 0, "The key and the certificate are not a pair.",
-            "Use the private key that this certificate was issued for."),
-    Problem("certificate_expired", 0, "The certificate has expired.", "Renew it, and upload the new one to the bank."),
-    Problem("certificate_not_yet_valid", 0, "The certificate is not valid yet.", "Check its dates and this clock."),
-    Problem("listener_certificate_unusable", 0, "A listener's certificate and key cannot be used for TLS.",
-            "Give PEM files that belong together, the key without a password."),
-    Problem("not_the_sandbox_key", 0, "The sandbox accepts only the bank's published demo key.",
-            "Use the demo key from the bank's documentation, or signature: skip."),
-    Problem("secret_missing", 0, "A credential is missing or empty.",
-            "Check the file, the environment variable or the field in Vault."),
-    # --- certificate tools, never by HTTP
-    Problem("input_unreadable", 0, "An input file cannot be read.", "Check the path, the permissions and the content."),
-    Problem("upload_refused", 0, "The bank's portal would not take this file as a certificate.",
-            "Give the QSealC alone, in date; 'signing-proxy cert lint' tells more."),
-    Problem("csr_details_invalid", 0, "A certificate request cannot be made from these details.",
-            "Correct the listed places."),
-    Problem("claims_invalid", 0, "The claims make no software statement that the bank accepts.",
-            "Correct the listed places."),
-    Problem("assertion_invalid", 0, "The software statement assertion is not valid.",
-            "Make it anew with 'signing-proxy ssa create' and the key of the certificate that the bank holds."),
-    Problem("output_exists", 0, "The output file is there already.", "Name another file, or give --force."),
-    Problem("output_unwritable", 0, "The output file cannot be written.",
-            "Name a regular file in a directory that this user may write to."),
-    # --- the certificate authority of interception, never by HTTP
-    Problem("ca_not_configured", 0, "No certificate authority is configured, so nothing is intercepted.",
-            "Set ca_directory (--ca-directory, SIGNING_PROXY_CA_DIRECTORY) to a directory where one may be kept."),
-    Problem("ca_missing", 0, "There is no certificate authority in ca_directory yet.",
-            "Make it with 'signing-proxy ca init', or start the proxy once."),
-    Problem("ca_not_for_host", 0, "The certificate authority may not speak for a host of the routes.",
-            "Make a new one with 'signing-proxy ca init --force' and hand it to the clients, or give one that may."),
-    Problem("ca_directory_unusable", 0, "The directory of the certificate authority cannot be used.",
-            "Check its path and permissions, or name another directory."),
-    Problem("roots_missing", 0, "The system's own certificate authorities cannot be found.",
-            "Install the package ca-certificates, or name a PEM file of them with the variable SSL_CERT_FILE."),
+    *LOCAL,
 )
 
 
