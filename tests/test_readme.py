@@ -31,7 +31,8 @@ def curls(text: str) -> list[str]:
 
 def test_the_curl_lines_are_those_that_make_run_prints():
     listeners = [("main", "127.0.0.1", 8080), ("admin", "127.0.0.1", 9090)]
-    printed = describe(Bank("https://127.0.0.1:9443", "http://127.0.0.1:9444", Path("proxy.yaml")), listeners)
+    printed = describe(Bank("https://127.0.0.1:9443", "http://127.0.0.1:9444", Path("proxy.yaml")), listeners,
+                       "http://127.0.0.1:9090/inspector#token=t")
     assert len(curls(printed)) == 4
     assert curls("".join(fences("sh")[1])) == curls(printed)
 

@@ -25,7 +25,8 @@ _SHOWN_HEADERS: Final = frozenset((
     b"x-nordea-originating-date", b"x-nordea-originating-host", b"x-request-id", b"x-response-scenarios"))
 _SHOWN_PREFIXES: Final = (b"x-ratelimit-", b"x-burstlimit-")
 _SEPARATORS = re.compile(r"[^a-z0-9]")
-_IBAN = re.compile(rb"(?<![A-Za-z0-9])[A-Za-z]{2}[0-9]{2}(?:[ -]?[A-Za-z0-9]){10,30}(?![A-Za-z0-9])")
+_IBAN = re.compile(rb"(?<![A-Za-z0-9])(?:[A-Z]{2}[0-9]{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?"
+                   rb"|[A-Za-z]{2}[0-9]{2}[A-Za-z0-9]{10,30})(?![A-Za-z0-9])")
 _NUMBER = re.compile(rb"(?<![A-Za-z0-9])[0-9](?:[0-9 .-]?[0-9]){6,33}(?![A-Za-z0-9])")
 _ADDRESS = re.compile(rb"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,255}|%40")
 _IDENTIFYING = re.compile(rb"[0-9@%]")

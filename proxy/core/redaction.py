@@ -38,7 +38,7 @@ _URLS = frozenset((b"location", b"content-location", b"referer", b"link", b"refr
 _HINTS = (b"token", b"secret", b"pass", b"credential", b"bearer", b"basic ", b"auth", b"cookie", b"session",
           b"assertion", b"api", b"subscription", b"private", b"eyj", b"\\u", b'"code"', b'"pin', b'"otp"', b'"tan"',
           b'"pwd"', b'"jwt"', b'"sid"', b'"key"', b'"cv', b"=", b"<", b"user_code", b"usercode", b"user-code",
-          b"device", b"verifier", b"saml", b"challenge")
+          b"device", b"verifier", b"saml", b"challenge", b"pincode", b"pin_code", b"pin-code")
 """A body with none of these holds nothing that is masked by name or shape: all others are spared the closer look."""
 
 
@@ -189,7 +189,5 @@ def _parts(value: bytes) -> Iterable[bytes]:
     scheme, space, rest = value.partition(b" ")
     if space and scheme.lower() in _SCHEMES:
         return (rest.strip(b" "),)
-    if b"=" in value:
-        return [part.partition(b"=")[2].strip(b" \"") for part in value.split(b";")]
-    return (value,)
+    return (value, *(part.partition(b"=")[2].strip(b" \"") for part in value.split(b";")))
 

@@ -23,10 +23,10 @@ SHOWN_PREFIXES: Final = (b"accept", b"access-control-", b"content-", b"if-", b"p
                          b"sec-fetch-", b"signing-proxy-", b"tpp-", b"x-burstlimit-", b"x-content-type-",
                          b"x-nordea-", b"x-ratelimit-")
 
-_WORDS: Final = ("token", "secret", "passw", "passphrase", "passcode", "credential", "privatekey", "apikey",
+WORDS: Final = ("token", "secret", "passw", "passphrase", "passcode", "credential", "privatekey", "apikey",
                  "subscriptionkey", "authorization", "authcode", "cookie", "sessionid", "assertion", "bearer",
                  "usercode", "devicecode", "codeverifier", "pincode", "samlresponse", "challengedata")
-_EXACT: Final = frozenset(("auth", "code", "credentials", "cvc", "cvv", "jwt", "key", "otp", "pin", "pwd", "session",
+EXACT: Final = frozenset(("auth", "code", "credentials", "cvc", "cvv", "jwt", "key", "otp", "pin", "pwd", "session",
                            "sid", "tan"))
 _HARMLESS: Final = frozenset((
     "tokentype", "issuedtokentype", "subjecttokentype", "actortokentype", "requestedtokentype", "tokenendpoint",
@@ -52,6 +52,6 @@ def is_secret(name: str, *, in_errors: bool) -> bool:
     plain = _SEPARATORS.sub("", name[:64].lower())
     if plain in _HARMLESS:
         return False
-    if plain in _EXACT:
+    if plain in EXACT:
         return not (in_errors and plain == "code")
-    return any(word in plain for word in _WORDS)
+    return any(word in plain for word in WORDS)

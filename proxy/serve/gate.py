@@ -56,7 +56,7 @@ class Gate:
         if self._names is not None and host not in self._names and not (
                 self._any_literal and local and host in own_names(*local, loopback=False)):
             raise Refused("host_not_allowed")
-        own = b"http://" + host if own_page else b""
+        own = b"http://" + host if own_page else None
         self._authenticate(refuse_pages(request, own), clients, "client_unauthenticated")
 
     def check_forward(self, request: Request, clients: Iterable[str] = ()) -> Secret:
@@ -90,8 +90,8 @@ class Gate:
             raise Refused(refusal)
 
 
-def refuse_pages(request: Request, own: bytes = b"") -> bytes | None:
-    """-> the value of Proxy-Authorization.  own: the one origin that may.
+def refuse_pages(request: Request, own: bytes | None = None) -> bytes | None:
+    """-> the value of Proxy-Authorization.  own: the one origin that may, if any.
 
     Raises Refused("browser_origin") for what a web page has caused.
     """

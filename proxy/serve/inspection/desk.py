@@ -110,6 +110,7 @@ class Desk:
             order = msgspec.json.decode(request.body, type=replays.Order)
         except (msgspec.MsgspecError, ValueError):
             raise Refused("malformed_request", "the body is not a replay order, docs/inspector.md shows one") from None
+        await self._tape.settle()
         call = self._store.get(order.id)
         if call is None:
             raise Refused("exchange_unknown")
