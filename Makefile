@@ -12,7 +12,7 @@ RUN_STAMP := .venv/.stamp-run
 DEV_STAMP := .venv/.stamp-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check demo bench docs lock image clean
+.PHONY: help run test torture check demo bench docs lock image clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -22,6 +22,9 @@ run: $(RUN_STAMP)  ## a signing proxy in front of an embedded stand-in for the b
 
 test: $(DEV_STAMP)  ## all tests
 	@.venv/bin/python -m pytest $(PYTEST_FLAGS)
+
+torture: $(DEV_STAMP)  ## the two laws at full size: a table of figures and limits (half an hour)
+	@.venv/bin/python -m tests.torture
 
 check: $(DEV_STAMP)  ## ruff, mypy --strict, import-linter
 	@.venv/bin/ruff check --quiet proxy tests
@@ -38,6 +41,7 @@ bench: $(DEV_STAMP)  ## CPU, latency, memory, start-up; beside nginx + Lua and m
 docs: $(DEV_STAMP)  ## write anew what the documents take from the code
 	@.venv/bin/python -m proxy.config.reference
 	@.venv/bin/python -m tests.errors_table
+	@.venv/bin/python -m tests.causes_table
 
 image:  ## build the container image with docker
 	@docker build --tag $(IMAGE) .

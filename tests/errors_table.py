@@ -29,11 +29,11 @@ def by_command() -> list[str]:
 def written(page: str) -> str:
     """The page with both tables made anew, between their markers."""
     for name, rows in (("http", by_http()), ("command", by_command())):
-        page = _replaced(page, f"<!-- {name} -->", f"<!-- end {name} -->", rows)
+        page = replaced(page, f"<!-- {name} -->", f"<!-- end {name} -->", rows)
     return page
 
 
-def _replaced(page: str, begin: str, end: str, rows: Iterable[str]) -> str:
+def replaced(page: str, begin: str, end: str, rows: Iterable[str]) -> str:
     before, _, rest = page.partition(begin)
     _, _, after = rest.partition(end)
     return "\n".join([before + begin, *(row.replace("<", "&lt;") for row in rows), end + after])

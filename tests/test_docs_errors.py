@@ -1,4 +1,4 @@
-"""docs/errors.md says what proxy/errors says."""
+"""docs/errors.md says what proxy/errors says, and docs/troubleshooting.md what core/diagnosis/causes.py does."""
 
 from __future__ import annotations
 
@@ -8,12 +8,18 @@ import pytest
 
 from proxy.errors import PROBLEMS
 from proxy.wire.limits import Limits, Timeouts
+from tests import causes_table
 from tests.errors_table import PAGE, sent, written
 
 
 def test_the_page_is_what_the_table_says():
     page = PAGE.read_text(encoding="utf-8")
     assert page == written(page), "docs/errors.md is out of date: run 'make docs'"
+
+
+def test_the_page_of_causes_is_what_the_table_says():
+    page = causes_table.PAGE.read_text(encoding="utf-8")
+    assert page == causes_table.written(page), "docs/troubleshooting.md is out of date: run 'make docs'"
 
 
 def test_every_code_has_one_row():

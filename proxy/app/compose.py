@@ -73,7 +73,7 @@ def _slots(name: str, application: Application, routes: list[ResolvedRoute], env
     def ring(label: str, source: KeySource | None) -> Keyring:
         return Keyring(label, credential_source(application, environ, vault), source, required_spki_sha256=required)
 
-    following = next_key_source(application, environ)
+    following = next_key_source(application, environ, vault)
     return Slots(name, ring(name, key_source(application, environ, vault)),
                  ring(f"{name}, next key", following) if following is not None else None, application.rotation)
 
@@ -169,7 +169,7 @@ def egress(config: Config, environ: Mapping[str, str]) -> Egress | None:
     password = Secret(b"")
     if settings.password_file is not None or settings.password_env is not None:
         password = read_secret(file=settings.password_file, env=settings.password_env, what="egress proxy password",
-                               allow_group_read=False, environ=environ).secret
+                               allow_group_read=settings.allow_group_read, environ=environ).secret
     return Egress(host, port, settings.username or "", password)
 
 

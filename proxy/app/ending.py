@@ -24,6 +24,8 @@ log = logging.getLogger("proxy")
 Reason = Literal["SIGTERM", "SIGINT", "quitquitquit"]
 
 _STEP = 0.02
+_LAST_ACCEPT = 1.0
+"""Seconds for those whom the kernel has taken in, and the loop has not yet."""
 
 
 class Ending:
@@ -72,6 +74,9 @@ class Ending:
         end = loop.time() + self._config.max_sigterm_delay
         accept_for = 0.0 if self._reason.result() == "SIGINT" else self._config.min_sigterm_delay
         await self._pause(min(accept_for, self._config.max_sigterm_delay))
+        last = min(end, loop.time() + _LAST_ACCEPT)
+        while server.callers_wait() and loop.time() < last:     # they came in time, and may have sent a request
+            await self._pause(0.0)
         server.stop_accepting()
         while (gateway.in_flight or server.connections) and loop.time() < end and not self._hurry.is_set():
             server.close_idle()             # again and again: a tunnel may fall silent

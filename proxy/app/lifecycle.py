@@ -33,6 +33,7 @@ from proxy.config.address import where
 from proxy.config.model import Config
 from proxy.keys.authority import Authority
 from proxy.serve.admin import Table
+from proxy.serve.diagnosing import Diagnoses
 from proxy.serve.gateway import Gateway
 from proxy.serve.health import Health, pages
 from proxy.serve.interception import Interception
@@ -111,6 +112,9 @@ class Running:
             self.passages, limits=config.limits, timeouts=config.timeouts, telemetry=self.telemetry,
             log=self.lines, full_paths=config.log_paths == "full")
         self.level = LogLevel(config, self.gateway, self.lines)
+        self.diagnoses = Diagnoses(self.telemetry.diagnoses, self.level.lines_for_warnings)
+        self.gateway.watch(self.diagnoses)
+        self.gateway.hint = self.diagnoses.hint if config.hint_header else None
         self.server = Server(self.gateway, config.limits, config.timeouts)
         self.health = Health({f"application {name}": (lambda ring=ring: status.key_check(ring))  # type: ignore[misc]
                               for name, ring in rings.items()})
@@ -226,10 +230,10 @@ class Running:
     # --- while it runs
 
     def report(self) -> Mapping[str, object]:
-        return status.status_report(
+        return {**status.status_report(
             state=self.health.state, log_level=self.level.current, since=self.since, listeners=self.listeners,
             rings=self.rings, gateway=self.gateway, server=self.server, pools=self.pools, passages=self.passages,
-            authority=self.authority)
+            authority=self.authority), "diagnoses": self.diagnoses.report()}
 
     def _tick(self) -> None:
         self._ticking = asyncio.get_running_loop().call_later(_TICK, self._tick)

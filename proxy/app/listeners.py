@@ -88,7 +88,8 @@ class Doors:
         """What is wrong with certificates that are waiting to be taken."""
         for name, listener in config.all_listeners().items():
             if listener.client_token_file is not None and listener.client_token_file not in self.tokens:
-                self.tokens[listener.client_token_file] = TokenFile(listener.client_token_file)
+                self.tokens[listener.client_token_file] = TokenFile(
+                    listener.client_token_file, allow_group_read=config.token_allow_group_read)
             if listener.tls is not None:
                 self._tls[name] = listener.tls, TlsDoor(tls_context(listener.tls), telemetry)
         self._seen = self._contents()

@@ -45,6 +45,10 @@ class LogLevel:
         self._show()
         return before
 
+    def lines_for_warnings(self) -> LogLines | None:
+        """None while only errors are said."""
+        return None if self.current == "error" else self._lines
+
     def _say(self, before: Level) -> None:
         log.info("the log level is %s now, it was %s", self.current, before)
 

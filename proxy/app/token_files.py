@@ -24,16 +24,20 @@ class TokenFile:
     current: what counts now; a token that is no longer in the file is worth nothing after the next reload.
     """
 
-    def __init__(self, file: str, what: str = "client token") -> None:
+    def __init__(self, file: str, what: str = "client token", *, allow_group_read: bool = False) -> None:
         """what: its name in sentences.  Raises KeyUnusable when the file cannot be read or holds no token."""
         self._file = file
+        self._allow_group_read = allow_group_read
         self.what = what
-        self.current = read_tokens(file, what)
+        self.current = self._read()
+
+    def _read(self) -> tuple[Secret, ...]:
+        return read_tokens(self._file, self.what, allow_group_read=self._allow_group_read)
 
     async def reload(self) -> KeyUnusable | None:
         """Keeps the old ones, and says so, when the file cannot be read; -> why it cannot."""
         try:
-            self.current = await asyncio.to_thread(read_tokens, self._file, self.what)
+            self.current = await asyncio.to_thread(self._read)
         except KeyUnusable as error:
             log.warning("%s: reload failed, the old one stays (%s): %s", self.what, error.code, error)
             return error
@@ -52,7 +56,9 @@ class AdminTokens:
 
     def __init__(self, config: Config, environ: Mapping[str, str]) -> None:
         """Raises KeyUnusable when a token is configured and cannot be read."""
-        self.file = TokenFile(config.admin_token_file, ADMIN_TOKEN) if config.admin_token_file is not None else None
+        self.file = None
+        if config.admin_token_file is not None:
+            self.file = TokenFile(config.admin_token_file, ADMIN_TOKEN, allow_group_read=config.token_allow_group_read)
         self._fixed: tuple[Secret, ...] = ()
         if config.admin_token_env is not None:
             self._fixed = (read_secret(file=None, env=config.admin_token_env, what=ADMIN_TOKEN, allow_group_read=False,

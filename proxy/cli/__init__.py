@@ -15,7 +15,8 @@
     ca             the authority of interception: authorities loads it, client_environment is what clients are told
     execute        exec: a command with all of that set
     configuration  config schema, config show
-    health         the container's health check
+    actions        reload, rotate, wait, shutdown: what is asked of a running proxy
+    health         the container's health check; admin_client is how all of these find and ask the admin port
 
 Each command is a module that loads what it needs when it runs, so that none pays for another.
 """

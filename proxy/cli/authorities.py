@@ -82,7 +82,7 @@ def client_token(config: Config) -> bytes:
 
     if config.client_token_file is None:
         return b""
-    return read_tokens(config.client_token_file)[0].reveal()
+    return read_tokens(config.client_token_file, allow_group_read=config.token_allow_group_read)[0].reveal()
 
 
 def tell_warnings(authority: Authority) -> None:

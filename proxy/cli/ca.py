@@ -143,7 +143,7 @@ def _reads_alike(config: Config) -> bool:
     from proxy.keys.guarded import read_secret_file
 
     assert config.client_token_file is not None
-    content = read_secret_file(config.client_token_file, allow_group_read=False)
+    content = read_secret_file(config.client_token_file, allow_group_read=config.token_allow_group_read)
     return content.partition(b"\n")[0] == client_token(config)
 
 

@@ -42,7 +42,7 @@ def check_everything(config: Config, now: datetime) -> list[Row]:
     rows = [*_files(config), *_listeners(config)]
     rows += [_application(name, application, now, keys, vault) for name, application in config.applications.items()]
     for name, application in config.applications.items():
-        rows += _next_key(name, application, now)
+        rows += _next_key(name, application, now, vault)
     rows += [_route(route, config.applications[route.application], now, keys, vault) for route in resolve(config)]
     return rows + list(_authority(config))
 
@@ -72,8 +72,8 @@ def _files(config: Config) -> Iterator[Row]:
     if egress is not None and (egress.password_file or egress.password_env):
         name = "egress_proxy.password"
         try:
-            read_secret(file=egress.password_file, env=egress.password_env, what=name, allow_group_read=True,
-                        environ=applications.environ())
+            read_secret(file=egress.password_file, env=egress.password_env, what=name,
+                        allow_group_read=egress.allow_group_read, environ=applications.environ())
             yield Row("file", name, True, "")
         except KeyUnusable as error:
             yield Row.problem("file", name, error)
@@ -91,7 +91,7 @@ def _listeners(config: Config) -> Iterator[Row]:
         ways = []
         try:
             if listener.client_token_file is not None:
-                count = len(read_tokens(listener.client_token_file))
+                count = len(read_tokens(listener.client_token_file, allow_group_read=config.token_allow_group_read))
                 ways.append(f"{count} client tokens" if count > 1 else "a client token")
             if listener.tls is not None:
                 tls_context(listener.tls)
@@ -115,10 +115,10 @@ def _application(name: str, application: Application, now: datetime, keys: Keys,
     return Row("application", name, True, _describe(loaded), warnings=loaded.warnings, facts=_facts(loaded))
 
 
-def _next_key(name: str, application: Application, now: datetime) -> Iterator[Row]:
+def _next_key(name: str, application: Application, now: datetime, vault: Vault | None) -> Iterator[Row]:
     label = f"{name}, next key"
     try:
-        loaded = applications.next_key(application, now)
+        loaded = applications.next_key(application, now, vault)
     except KeyUnusable as error:
         yield Row.problem("application", label, error)
         return

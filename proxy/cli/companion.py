@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 import shlex
 import signal
 import socket
@@ -166,15 +167,19 @@ def _is_free(address: str, port: int) -> bool:
 
 
 def _write_config(directory: Path, url: str) -> Path:
+    from proxy.emulator.authority import write_private
     from proxy.emulator.material import Material
     from proxy.emulator.options import CLIENT_ID
 
     path, material = directory / "proxy.yaml", Material(CLIENT_ID, directory)
+    token = directory / "admin-token"
+    write_private(token, secrets.token_urlsafe(32).encode() + b"\n")
     # A JSON string is a YAML string, whatever the directory is called.
     path.write_text(_CONFIG.format(
         client_id=CLIENT_ID, upstream=url, host=HOST, client_secret=json.dumps(str(material.client_secret)),
         key=json.dumps(str(material.seal_key)), certificate=json.dumps(str(material.seal_certificate)),
-        ca=json.dumps(str(material.ca)), ca_directory=json.dumps(str(directory / "client-ca"))), encoding="utf-8")
+        ca=json.dumps(str(material.ca)), ca_directory=json.dumps(str(directory / "client-ca")),
+        admin_token=json.dumps(str(token))), encoding="utf-8")
     return path
 
 

@@ -21,6 +21,15 @@ INTERRUPTED = 130
 BROKEN_PIPE = 141
 
 
+class CommandFailed(Exception):
+    """A failure that only the command line knows.  It ends with 1."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.sentence = sentence
+
+
 def guarded(command: Callable[[], object]) -> NoReturn:
     """Runs a command and exits with the integer it returned, or with that of its failure."""
     for stream in (sys.stdout, sys.stderr):
@@ -46,6 +55,9 @@ def _code_of(command: Callable[[], object]) -> int:
     except ProxyError as error:
         report(error)
         return REFUSED if isinstance(error, Refused) else FAILED
+    except CommandFailed as error:
+        complain(error.code, error.sentence)
+        return FAILED
     except BrokenPipeError:
         _discard_output()
         return BROKEN_PIPE

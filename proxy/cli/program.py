@@ -22,6 +22,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ca": ("proxy.cli.ca:ca", "Make, show and hand over the CA that tunnels are intercepted with."),
     "exec": ("proxy.cli.execute:exec_", "Run a command whose calls to the bank go through the proxy."),
     "config": ("proxy.cli.configuration:config", "Show the configuration or its JSON Schema."),
+    "reload": ("proxy.cli.actions:reload", "Let a running proxy read keys and secrets again."),
+    "rotate": ("proxy.cli.actions:rotate", "Let a running proxy sign with the other key."),
+    "wait": ("proxy.cli.actions:wait", "Wait until a proxy is ready."),
+    "shutdown": ("proxy.cli.actions:shutdown", "Let a running proxy end."),
     "health": ("proxy.cli.health:health", "Ask a running proxy whether it is alive."),
 }
 

@@ -5,6 +5,7 @@
     address      is_loopback, host names and ports
     interception whether tunnels are intercepted, for which hosts, with which authority
     load         the way in: load(path, environ, flags)
+    admin_place  where the admin port is, without all of this
     problems     the list of all problems
     document     the YAML file -> plain values, with the line of a duplicate key
     environment  SIGNING_PROXY_* -> plain values

@@ -15,7 +15,6 @@ from proxy.core.destinations import Policy
 from proxy.core.profiles import PROFILES
 from proxy.core.signing import EmptyBody, FormRule
 from proxy.keys.credentials import CredentialSettings
-from proxy.keys.files import FileSettings
 from proxy.keys.pkcs11 import Pkcs11Key
 from proxy.keys.rotation import NextKey, Rotation
 from proxy.keys.vault.settings import TransitKey, VaultField, VaultKey, VaultSettings
@@ -89,15 +88,6 @@ class Application(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         "Accept files that their group may read, as a Kubernetes `fsGroup` makes them."))] = False
 
     @property
-    def key(self) -> FileSettings | None:
-        """None: there is no key in a file."""
-        if self.key_file is None:
-            return None
-        return FileSettings(
-            key_file=self.key_file, certificate_file=self.certificate_file, key_password_file=self.key_password_file,
-            key_password_env=self.key_password_env, allow_group_read=self.allow_group_read)
-
-    @property
     def credentials(self) -> CredentialSettings:
         return CredentialSettings(
             client_id=self.client_id, client_id_file=self.client_id_file, client_id_env=self.client_id_env,
@@ -107,7 +97,8 @@ class Application(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     @property
     def needs_vault(self) -> bool:
-        return any((self.key_vault, self.key_transit, self.client_id_vault, self.client_secret_vault))
+        return any((self.key_vault, self.key_transit, self.client_id_vault, self.client_secret_vault,
+                    self.next is not None and self.next.needs_vault))
 
 
 class Route(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -180,6 +171,8 @@ class EgressProxy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     username: Annotated[str | None, Meta(description="User name for Basic authentication.")] = None
     password_file: Annotated[str | None, Meta(description="File that holds the password.")] = None
     password_env: Annotated[str | None, Meta(description="Environment variable that holds the password.")] = None
+    allow_group_read: Annotated[bool, Meta(description=(
+        "Accept a password file that its group may read, as a Kubernetes `fsGroup` makes it."))] = False
 
 
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -197,6 +190,8 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     client_token_file: Annotated[str | None, Meta(description=(
         "File with the tokens, one per line, of which callers must present one: `Proxy-Authorization: Bearer …`, or "
         "as the password of `http://any:token@host:port`."))] = None
+    token_allow_group_read: Annotated[bool, Meta(description=(
+        "Accept token files that their group may read, as a Kubernetes `fsGroup` makes them."))] = False
     unsafe_listen: Annotated[bool, Meta(description=(
         "Listen on any address without a token, because something else keeps strangers out."))] = False
     applications: Annotated[dict[str, Application], Meta(description="Applications registered at the bank, by name.")
@@ -261,6 +256,9 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     quiet: Annotated[bool, Meta(description="Log errors only.")] = False
     debug_logs: Annotated[bool, Meta(description="Log more, still without values or secrets.")] = False
     structured_logs: Annotated[bool, Meta(description="Log lines as JSON.")] = False
+    hint_header: Annotated[bool, Meta(description=(
+        "Tell callers why the bank refused, in an answer header `Signing-Proxy-Hint`; the answer's head then waits for "
+        "its body, up to 16 KiB."))] = False
     log_paths: Annotated[Literal["template", "full"], Meta(description=(
         "Paths in log lines: `template` hides account numbers and other ids, `full` shows everything but the "
         "query."))] = "template"

@@ -109,9 +109,12 @@ def gateway(status: int, more: str, accept: str = "") -> Answer:
     return Answer.of(body, status, ((b"Content-Type", b"application/xml"),), acted=False)
 
 
-def standing_fields(served: int, now: float) -> Fields:
-    """What every answer of the bank carries: rate limits that count down, a transaction id, the date."""
-    burst, rate = served % 29, served
+def standing_fields(served: int, now: float, used_up: str = "") -> Fields:
+    """What every answer of the bank carries: rate limits that count down, a transaction id, the date.
+
+    used_up: "too_many" or "quota", the fault by which nothing is left of one of them.
+    """
+    burst, rate = (129 if used_up == "too_many" else served % 29), (11_000_000 if used_up == "quota" else served)
     return (
         (b"Date", formatdate(now, usegmt=True).encode()),
         (b"X-BurstLimit-Limit", b"name=burst-limit-1,130;name=auth-v5-api-burstlimit,30;"),

@@ -14,7 +14,7 @@ from proxy.emulator import probes
 from proxy.emulator.access import Access, TokenRule, json_object
 from proxy.emulator.answers import Answer, failure, gateway, standing_fields, success
 from proxy.emulator.payments import Payments
-from proxy.emulator.verify import GATEWAY_CREDENTIALS, Verdict
+from proxy.emulator.verify import GATEWAY_CREDENTIALS, GATEWAY_SUBSCRIPTION, Verdict
 from proxy.emulator.wire import Head
 
 ACCOUNTS = ("FI6593857450293470-EUR", "FI6816603001007528-EUR")
@@ -43,6 +43,8 @@ class Bank:
         """The answer to a request whose verdict is not good."""
         if verdict.code == GATEWAY_CREDENTIALS:
             return gateway(401, "Invalid client id or secret.", head.one("accept"))
+        if verdict.code == GATEWAY_SUBSCRIPTION:
+            return gateway(403, "Application is not subscribed to this API.", head.one("accept"))
         return failure(verdict.code, head.path, self._clock())
 
     def token_problem(self, head: Head) -> str:
@@ -56,9 +58,10 @@ class Bank:
             return failure("error.resource.notfound", head.path, self._clock(), 404)
         return route.action(self, Call(head, body, identity, self._clock()))
 
-    def standing_fields(self) -> tuple[tuple[bytes, bytes], ...]:
+    def standing_fields(self, fault: str = "") -> tuple[tuple[bytes, bytes], ...]:
+        """fault: the kind that answers; of a limit that is used up nothing is left."""
         self.served += 1
-        return standing_fields(self.served, self._clock())
+        return standing_fields(self.served, self._clock(), used_up=fault)
 
 
 def _accounts(_: Bank, call: Call) -> Answer:

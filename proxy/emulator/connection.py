@@ -13,6 +13,7 @@ from proxy.emulator.answers import Answer, gateway, serialise
 from proxy.emulator.bank import Bank
 from proxy.emulator.faults import AFTER, BEFORE, ENDING, INSTEAD, Ending, Fault, Faults
 from proxy.emulator.mangle import CLOSES, mangled, slices
+from proxy.emulator.meddling import compressed, meddled
 from proxy.emulator.records import Execution, Journal, Received, execution
 from proxy.emulator.verify import Verdict, Verifier
 from proxy.emulator.wire import Body, Head, Malformed, Truncated, parse_head, read_body, read_head
@@ -22,6 +23,8 @@ _REFUSALS = {
     "too_many": (429, "Assembly Rate Limit exceeded"),
     "unavailable": (503, "Service Unavailable"),
     "gateway_error": (500, "Internal Server Error"),
+    "quota": (429, "Assembly Rate Limit exceeded"),
+    "no_api": (404, "No resources match requested URI"),
 }
 
 
@@ -37,6 +40,7 @@ class Desk:
     clock: Callable[[], float]
     changed: Callable[[], None]
     max_body: int
+    keep_alive: float | None = None
 
 
 class Connection:
@@ -44,7 +48,7 @@ class Connection:
 
     def __init__(self, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, desk: Desk) -> None:
         self.number = number
-        self.idle = False
+        self.idle = self._served = False
         self._reader, self._writer, self._desk = reader, writer, desk
 
     async def run(self) -> None:
@@ -82,7 +86,7 @@ class Connection:
         head: Head | None = None
         raw: bytes | None = b""
         try:
-            raw = await read_head(self._reader)
+            raw = await self._next_head()
             if raw is None:
                 return "close"
             self.idle = False
@@ -94,7 +98,18 @@ class Connection:
             body = await self._body(head)
         except Malformed as error:
             return await self._malformed(raw or b"", head, error)
+        self._served = True
         return await self._serve(self._record(head, body, fault), head, fault)
+
+    async def _next_head(self) -> bytes | None:
+        """None: the caller has ended the connection, or has been silent for too long since its last request; one that
+        is just coming in is then lost, as at a bank."""
+        patience = self._desk.keep_alive if self._served else None
+        try:
+            async with asyncio.timeout(patience):
+                return await read_head(self._reader)
+        except TimeoutError:
+            return None
 
     async def _body(self, head: Head) -> Body:
         if head.one("expect").lower() == "100-continue":
@@ -122,7 +137,8 @@ class Connection:
         received = self._received(head.raw, head)
         received.body, received.framed = body.content, body.framed
         received.fault = fault.kind if fault else ""
-        verdict = self._desk.verifier.judge(head, body.content, self.number)
+        judged, seen = meddled(received.fault, head, body)
+        verdict = self._desk.verifier.judge(judged, seen.content, self.number)
         token = self._desk.bank.token_problem(head) if verdict.accepted else ""
         if token:
             verdict = Verdict(token, "this is the application's token", verdict.signing_string, signature_checked=True)
@@ -137,7 +153,8 @@ class Connection:
         if fault and fault.kind in AFTER and (ending := await self._after(fault)):
             return ending
         received.status = answer.status
-        return await self._respond(answer.plus(*self._desk.bank.standing_fields()), head, fault)
+        answer = compressed(received.fault, answer)
+        return await self._respond(answer.plus(*self._desk.bank.standing_fields(received.fault)), head, fault)
 
     async def _without_answer(self, fault: Fault) -> Ending:
         if fault.kind == "stall_before":
@@ -148,6 +165,8 @@ class Connection:
     def _refusal(self, fault: Fault | None, head: Head) -> Answer | None:
         if fault is None or fault.kind not in INSTEAD:
             return None
+        if fault.kind == "answer":
+            return Answer.of(fault.body.encode(), fault.status, acted=False)
         answer = gateway(*_REFUSALS[fault.kind], head.one("accept"))
         return answer.plus((b"Retry-After", b"%d" % max(fault.seconds, 1)))
 

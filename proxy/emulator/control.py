@@ -9,7 +9,7 @@ from aiohttp import web
 
 from proxy.emulator.faults import KINDS, Fault
 from proxy.emulator.records import Execution, Received
-from proxy.emulator.registration import RegistrationRefused
+from proxy.emulator.registration import STATES, RegistrationRefused, State
 
 if TYPE_CHECKING:
     from proxy.emulator.server import Emulator
@@ -27,7 +27,9 @@ POST   /faults        misbehave: {"kind": "close_after", "method": "POST", "path
 GET    /faults        the faults that are armed
 DELETE /faults        disarm them
 POST   /release       let stalled requests go on
-POST   /certificate   the portal's upload: a PEM certificate or its base64 body   ?client_id= ?half=1
+POST   /certificate   the portal's upload: a PEM certificate or its base64 body   ?client_id= ?half=1 ?state=
+
+States of a registration: "wrong_field", "armoured", "revoked", "unsubscribed" go wrong in the portal as people do it.
 
 Faults ("after" is a number of bytes, "seconds" a time, "ending" close, abort or reset):
 """
@@ -107,11 +109,19 @@ class Control:
 
     async def _certificate(self, request: web.Request) -> web.Response:
         try:
+            state = _state(request.query.get("state", "registered"))
             self._emulator.register(await request.read(), client_id=request.query.get("client_id"),
-                                    half=request.query.get("half") == "1")
+                                    half=request.query.get("half") == "1", state=state)
         except RegistrationRefused as error:
             return web.json_response({"error": str(error)}, status=400)
         return web.Response(status=204)
+
+
+def _state(given: str) -> State:
+    for state in STATES:
+        if given == state:
+            return state
+    raise RegistrationRefused(f"state is one of {', '.join(STATES)}")
 
 
 @web.middleware

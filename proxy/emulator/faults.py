@@ -24,6 +24,17 @@ INSTEAD: dict[str, str] = {
     "too_many": "429 in the gateway's form, nothing executed",
     "unavailable": "503 in the gateway's form, nothing executed",
     "gateway_error": "500 in the gateway's form, nothing executed",
+    "quota": "429 in the gateway's form, with nothing left of the period's calls",
+    "no_api": "404 in the gateway's form: it knows no API at this path",
+    "answer": "`status` and `body` instead of its own answer, nothing executed",
+}
+ON_THE_WAY: dict[str, str] = {
+    "content_type_stripped": "judges the request as if its Content-Type had lost its parameters on the way",
+    "body_rewritten": "judges the request as if its body had been written anew on the way",
+    "target_decoded": "judges the request as if its path and query had been decoded on the way",
+    "gzip": "compresses its answer with gzip, asked or not",
+    "deflate": "compresses its answer with deflate (zlib)",
+    "raw_deflate": "compresses its answer with deflate, without zlib's frame",
 }
 AFTER: dict[str, str] = {
     "delay": "acts, waits `seconds`, answers",
@@ -50,14 +61,18 @@ ENDING: dict[str, str] = {
     "close_idle": "a good keep-alive answer, then the connection is closed unannounced",
     "close_announced": "a good answer with Connection: close, then closed",
 }
-KINDS = {**BEFORE, **INSTEAD, **AFTER, **ANSWER, **ENDING}
+KINDS = {**BEFORE, **INSTEAD, **ON_THE_WAY, **AFTER, **ANSWER, **ENDING}
 
-_JSON_TYPES: dict[str, tuple[type, ...]] = {"times": (int,), "skip": (int,), "after": (int,), "seconds": (int, float)}
+_JSON_TYPES: dict[str, tuple[type, ...]] = {
+    "times": (int,), "skip": (int,), "after": (int,), "status": (int,), "seconds": (int, float)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One order to misbehave; empty `method` and `path` match all requests, `skip` lets that many pass first."""
+    """One order to misbehave; empty `method` and `path` match all requests, `skip` lets that many pass first.
+
+    status, body: of the kind "answer".
+    """
 
     kind: str
     method: str = ""
@@ -67,12 +82,16 @@ class Fault:
     seconds: float = 0.0
     after: int = 0
     ending: Ending = "close"
+    status: int = 401
+    body: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"no fault is called {self.kind!r}; there are {', '.join(KINDS)}")
         if self.ending not in ENDINGS:
             raise ValueError(f"ending is one of {', '.join(ENDINGS)}")
+        if not 200 <= self.status <= 599:
+            raise ValueError("status is between 200 and 599")
         if self.times < 1 or min(self.skip, self.after, self.seconds) < 0:
             raise ValueError("times is at least 1; skip, after and seconds are not negative")
 

@@ -22,6 +22,7 @@ class Options:
     sandbox the bank's published demo key.
     directory: holds ca.pem, server.crt and server.key, made there if they are missing; None is a temporary one.
     authority, server_names, server_validity: for certificates made here, so that a test can have a wrong one.
+    keep_alive: seconds after its last request when a connection is closed, unannounced; None never does.
     client_ca: PEM file; when set, clients must show a certificate of that authority (mutual TLS).
     """
 
@@ -41,4 +42,5 @@ class Options:
     client_ca: Path | None = None
     clock: Callable[[], float] = time.time
     keep: int = 10_000
+    keep_alive: float | None = None
     max_body: int = 64 * 1024 * 1024

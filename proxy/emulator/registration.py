@@ -7,6 +7,7 @@ import binascii
 import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -17,6 +18,15 @@ from proxy.emulator import der
 from proxy.emulator.authority import QC_STATEMENTS, ROLE_OIDS
 
 SMALLEST_KEY = 2048
+
+State = Literal["registered", "wrong_field", "armoured", "revoked", "unsubscribed"]
+STATES: dict[State, str] = {
+    "registered": "as it should be",
+    "wrong_field": "the certificate was pasted into another field of the portal's form",
+    "armoured": "the certificate was uploaded with its BEGIN and END lines",
+    "revoked": "its issuer has revoked the certificate",
+    "unsubscribed": "the application has no subscription to the API",
+}
 
 SANDBOX_PUBLIC_KEY = b"""\
 -----BEGIN PUBLIC KEY-----
@@ -39,11 +49,12 @@ class RegistrationRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A public key, and the dates of its certificate when it came in one."""
+    """A public key, and the dates and PSD2 roles of its certificate when it came in one that has them."""
 
     public_key: rsa.RSAPublicKey
     not_before: datetime | None = None
     not_after: datetime | None = None
+    roles: frozenset[str] | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -69,30 +80,45 @@ class Registered:
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """One row of the portal's "My apps" page.  former: what the bank's machines with odd numbers still know, while an
-    upload has reached the others alone."""
+    """One row of the portal's "My apps" page.
+
+    former: what the bank's machines with odd numbers still know, while an upload has reached the others alone.
+    state: what somebody did in the portal.
+    """
 
     client_id: str
     client_secret: str = field(repr=False)
     registered: Registered | None = None
     former: Registered | None = None
+    state: State = "registered"
+
+    @property
+    def subscribed(self) -> bool:
+        """The bank grants nothing to a certificate whose only role is PSP_IC."""
+        roles = self.registered.roles if self.registered is not None else None
+        return self.state != "unsubscribed" and (roles is None or not roles <= {"PSP_IC"})
 
     def known_to(self, node: int) -> Registered | None:
         """node: number of the machine that serves the connection."""
         return self.former if self.former is not None and node % 2 else self.registered
 
 
-def read_registered(data: bytes | str) -> Registered:
-    """A certificate or public key as PEM, or the bare base64 certificate that the bank's portal asks for."""
+def read_registered(data: bytes | str, *, check_roles: bool = True) -> Registered:
+    """A certificate or public key as PEM, or the bare base64 certificate that the bank's portal asks for.
+
+    check_roles: refuse one whose roles earn no subscription, as the onboarding does.
+    """
     raw = (data.encode() if isinstance(data, str) else data).strip()
     if b"PRIVATE KEY" in raw:
         raise RegistrationRefused("this is a private key; never give it to anybody")
     if b"BEGIN PUBLIC KEY" in raw:
         return Registered(_strong_rsa(_public_key(raw)))
     certificate = _certificate(raw)
-    _check_roles(certificate)
+    roles = _roles(certificate)
+    if check_roles and roles is not None and roles <= {"PSP_IC"}:
+        raise RegistrationRefused("the certificate lacks the roles PSP_AI (or PSP_AS) and PSP_PI")
     key = _strong_rsa(certificate.public_key())
-    return Registered(key, certificate.not_valid_before_utc, certificate.not_valid_after_utc)
+    return Registered(key, certificate.not_valid_before_utc, certificate.not_valid_after_utc, roles)
 
 
 def _public_key(raw: bytes) -> object:
@@ -119,13 +145,11 @@ def _strong_rsa(key: object) -> rsa.RSAPublicKey:
     return key
 
 
-def _check_roles(certificate: x509.Certificate) -> None:
-    """Premium APIs take certificates without QCStatements; one that has them needs more than PSP_IC."""
+def _roles(certificate: x509.Certificate) -> frozenset[str] | None:
+    """None without QCStatements: Premium APIs take such certificates."""
     try:
         extension = certificate.extensions.get_extension_for_oid(QC_STATEMENTS).value
     except x509.ExtensionNotFound:
-        return
+        return None
     encoded = extension.public_bytes()
-    roles = {role for role, dotted in ROLE_OIDS.items() if der.oid(dotted) in encoded}
-    if roles <= {"PSP_IC"}:
-        raise RegistrationRefused("the certificate lacks the roles PSP_AI (or PSP_AS) and PSP_PI")
+    return frozenset(role for role, dotted in ROLE_OIDS.items() if der.oid(dotted) in encoded)

@@ -16,7 +16,7 @@ from proxy.emulator.control import Control
 from proxy.emulator.faults import Faults
 from proxy.emulator.options import Options
 from proxy.emulator.records import Bell, Execution, Journal, Received
-from proxy.emulator.registration import SANDBOX_PUBLIC_KEY, Application, read_registered
+from proxy.emulator.registration import SANDBOX_PUBLIC_KEY, Application, State, read_registered
 from proxy.emulator.verify import Verifier
 
 CA_NAME, SERVER_CERTIFICATE_NAME, SERVER_KEY_NAME = "ca.pem", "server.crt", "server.key"
@@ -42,7 +42,7 @@ class Emulator:
         self.connections = 0
         self.port = options.port
         self._desk = Desk(self.verifier, self.bank, self.faults, self.received, self.executions, options.clock,
-                          self._bell.ring, options.max_body)
+                          self._bell.ring, options.max_body, options.keep_alive)
         self._open: dict[asyncio.Task[None], Connection] = {}
         self._crashes: list[BaseException] = []
         self._server: asyncio.Server | None = None
@@ -61,19 +61,20 @@ class Emulator:
 
     def register(
         self, certificate: bytes | str | None, *, client_id: str | None = None, client_secret: str | None = None,
-        half: bool = False,
+        half: bool = False, state: State = "registered", check_roles: bool = True,
     ) -> None:
         """The portal's upload: from the next request on, only this key's seals count.  None takes the key away.
 
         half: only every other connection's machine has learnt of it, the others know the key from before.
+        state: what went wrong in the portal (registration.STATES).  check_roles: as in read_registered.
         With another client_id this adds an application or changes that one.
         """
         identity = client_id or self.options.client_id
         known = self.applications.get(identity)
         secret = client_secret or (known.client_secret if known else self.options.client_secret)
-        registered = None if certificate is None else read_registered(certificate)
+        registered = None if certificate is None else read_registered(certificate, check_roles=check_roles)
         self.applications[identity] = Application(
-            identity, secret, registered, known.registered if half and known is not None else None)
+            identity, secret, registered, known.registered if half and known is not None else None, state)
 
     async def start(self) -> None:
         """Listens; after stop() it may be started again, on the same port."""

@@ -17,10 +17,11 @@ from typing import NamedTuple
 
 from proxy.emulator import explain
 from proxy.emulator.content import DIGEST, FormRule, accepted_digests
-from proxy.emulator.registration import Application, Registered
+from proxy.emulator.registration import STATES, Application, Registered, State
 from proxy.emulator.wire import Head
 
 GATEWAY_CREDENTIALS = "gateway.credentials"
+GATEWAY_SUBSCRIPTION = "gateway.subscription"
 SIGNATURE_INVALID = "error.signature.invalid"
 DIGEST_INVALID = "error.digest.invalid"
 DATE_INVALID = "error.date.invalid"
@@ -102,6 +103,7 @@ class Verifier:
             signature = self._signature(head, body, application)
             derived = signing_string(head, signature.headers.split(" "))
             _check_digest_form(head)
+            _check_state(application.state)
             self._check_seal(head, signature, derived, application.known_to(node))
             self._check_message(head, body)
         except _Rejected as rejected:
@@ -117,6 +119,8 @@ class Verifier:
             raise _Rejected(GATEWAY_CREDENTIALS, "no application has this client id")
         if secret[0] != application.client_secret:
             raise _Rejected(GATEWAY_CREDENTIALS, "the client secret is not this application's")
+        if not application.subscribed:
+            raise _Rejected(GATEWAY_SUBSCRIPTION, "the application has no subscription")
         return application
 
     def _signature(self, head: Head, body: bytes, application: Application) -> Signature:
@@ -175,6 +179,13 @@ class Verifier:
         if sent is None or sent[1] not in accepted:
             wanted = ", ".join(f"SHA-256={digest} for {what}" for digest, what in accepted.items())
             raise _Rejected(DIGEST_INVALID, f"Digest does not belong to the body; expected {wanted}")
+
+
+def _check_state(state: State) -> None:
+    if state == "wrong_field":      # where a certificate should be there is none, and the bank says only this
+        raise _Rejected(SIGNATURE_INVALID, STATES[state])
+    if state in ("armoured", "revoked"):
+        raise _Rejected(CERTIFICATE_INVALID, STATES[state])
 
 
 def parse_signature(value: str) -> Signature:

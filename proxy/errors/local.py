@@ -17,7 +17,8 @@ LOCAL = (
     Problem("key_unreadable", 0, "The key, certificate or secret file cannot be read.",
             "Check the path and its permissions."),
     Problem("key_permissions", 0, "The key file can be read by others.",
-            "chmod 600 it; for a Kubernetes fsGroup set allow_group_read: true (the CA's key: ca_allow_group_read)."),
+            "chmod 600 it; for a Kubernetes fsGroup set allow_group_read: true (the CA's key: ca_allow_group_read; "
+            "tokens: token_allow_group_read)."),
     Problem("key_format", 0, "The file holds no private key in a format this program reads.",
             "Give PEM (PKCS#1, PKCS#8), DER, PKCS#12 or a bare base64 body."),
     Problem("key_ambiguous", 0, "The file holds several private keys, and nothing says which one is meant.",

@@ -24,6 +24,11 @@ class Credential:
     secret: Secret
     warnings: tuple[str, ...] = ()
 
+    @property
+    def trimmed(self) -> bool:
+        """Whether white space around it was dropped: the only thing that is ever worth a word."""
+        return bool(self.warnings)
+
 
 class CredentialSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where an application's id and secret come from: exactly one place for each.
@@ -53,9 +58,12 @@ class CredentialSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
+    """trimmed: which of them, in words, had white space around them."""
+
     client_id: bytes
     client_secret: Secret
     warnings: tuple[str, ...]
+    trimmed: tuple[str, ...] = ()
 
 
 class FieldReader(Protocol):
@@ -98,7 +106,8 @@ class CredentialSource:
     def load(self) -> Credentials:
         """Raises KeyUnusable: secret_missing, key_unreadable, key_permissions, a vault_ code."""
         identity, secret = self.client_id(), self.client_secret()
-        return Credentials(identity.secret.reveal(), secret.secret, (*identity.warnings, *secret.warnings))
+        trimmed = tuple(what for what, one in (("client id", identity), ("client secret", secret)) if one.trimmed)
+        return Credentials(identity.secret.reveal(), secret.secret, (*identity.warnings, *secret.warnings), trimmed)
 
     def client_secret(self) -> Credential:
         settings = self._settings

@@ -1,4 +1,4 @@
-"""Reads the few ASN.1 structures that no public API of `cryptography` opens.
+"""Reads and writes the few ASN.1 structures that no public API of `cryptography` knows.
 
 Strict DER (X.690 section 10) with bounds: one-byte tags, definite minimal lengths, a ceiling on size and on elements.
 Whatever is wrong with the bytes is a ValueError, never another exception.
@@ -58,6 +58,16 @@ def single(data: bytes, tag: int) -> Element:
     if len(found) != 1:
         raise ValueError("exactly one element was expected")
     return found[0].expect(tag)
+
+
+def written(tag: int, *parts: bytes) -> bytes:
+    """One element with these parts as its content."""
+    content = b"".join(parts)
+    size = len(content)
+    if size < 0x80:
+        return bytes([tag, size]) + content
+    width = (size.bit_length() + 7) // 8
+    return bytes([tag, 0x80 | width]) + size.to_bytes(width, "big") + content
 
 
 def dotted(element: Element) -> str:

@@ -23,7 +23,7 @@ class Identity:
     """What a request is sealed with.  The data path takes it once per request, so a rotation cannot split one.
 
     key: None when the sandbox is called without signatures.  revision: 1 at start, one more at each reload.
-    loaded_at: aware.  warnings: sentences for the operator.
+    loaded_at: aware.  warnings: sentences for the operator.  trimmed: as in Credentials.
     """
 
     client_id: bytes
@@ -32,6 +32,17 @@ class Identity:
     revision: int
     loaded_at: datetime
     warnings: tuple[str, ...] = ()
+    trimmed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Replacements:
+    """What reloads have changed since the start: when last (aware), and which key (spki_sha256) signed before."""
+
+    key: datetime | None = None
+    former_key: str = ""
+    certificate: datetime | None = None
+    credentials: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +89,7 @@ class Keyring:
         self.name = name
         self.current: Identity | None = None
         self.last_error: LoadError | None = None
+        self.replaced = Replacements()
         self.proven = ""
         self.reloads_ok = 0
         self.reloads_failed = 0
@@ -138,7 +150,8 @@ class Keyring:
         credentials = self._credentials.load()
         about_key = (*key.warnings, *self._unexpected(key)) if key else ()
         warnings = (*about_key, *credentials.warnings)
-        return content, Identity(credentials.client_id, credentials.client_secret, key, 0, now, warnings)
+        return content, Identity(credentials.client_id, credentials.client_secret, key, 0, now, warnings,
+                                 credentials.trimmed)
 
     def _unexpected(self, key: LoadedKey) -> tuple[str, ...]:
         sentence = sandbox_warning(key, self._required) if self._required else None
@@ -149,6 +162,8 @@ class Keyring:
         identity = replace(read, revision=revision)
         self._loaded_content = content
         self.last_error = None
+        if self.current is not None:
+            self.replaced = _replaced(self.replaced, self.current, identity)
         self.current = identity
         return identity
 
@@ -174,6 +189,17 @@ class Keyring:
                 return None
             total.update(outside)
         return total.digest()
+
+
+def _replaced(before: Replacements, old: Identity, new: Identity) -> Replacements:
+    at = new.loaded_at
+    if old.client_id != new.client_id or not old.client_secret.matches(new.client_secret.reveal()):
+        before = replace(before, credentials=at)
+    if old.key is None or new.key is None:
+        return before
+    if old.key.signer.spki_sha256 != new.key.signer.spki_sha256:
+        return replace(before, key=at, former_key=old.key.signer.spki_sha256, certificate=at)
+    return before if old.key.certificate == new.key.certificate else replace(before, certificate=at)
 
 
 def _facts(identity: Identity) -> tuple[object, ...]:

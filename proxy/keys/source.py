@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import inf
 from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -37,11 +38,13 @@ class Lanes:
     """How many signatures a slow place can make at a time: signers that give equal ones share the same threads.
 
     threads: signatures in hand.  waiting: how many more may stand in line before the next one is refused.
+    patience: seconds in line after which a signature is not begun any more.
     """
 
     name: str
     threads: int
     waiting: int
+    patience: float = inf
 
 
 class Signer(Protocol):

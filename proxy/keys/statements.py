@@ -26,26 +26,18 @@ def qc_statements(roles: Sequence[str], authority_name: str, authority_id: str, 
     return _sequence(_sequence(_oid(QC_TYPE), kind), _sequence(_oid(PSD2), psd2))
 
 
-def _element(tag: int, content: bytes) -> bytes:
-    size = len(content)
-    if size < 0x80:
-        return bytes([tag, size]) + content
-    width = (size.bit_length() + 7) // 8
-    return bytes([tag, 0x80 | width]) + size.to_bytes(width, "big") + content
-
-
 def _sequence(*parts: bytes) -> bytes:
-    return _element(der.SEQUENCE, b"".join(parts))
+    return der.written(der.SEQUENCE, *parts)
 
 
 def _utf8(text: str) -> bytes:
-    return _element(der.UTF8_STRING, text.encode())
+    return der.written(der.UTF8_STRING, text.encode())
 
 
 def _oid(dotted: str) -> bytes:
     """X.690 section 8.19: the first two arcs share a number, each number in base 128 with continuation bits."""
     first, second, *rest = map(int, dotted.split("."))
-    return _element(der.OBJECT_IDENTIFIER, b"".join(map(_arc, (40 * first + second, *rest))))
+    return der.written(der.OBJECT_IDENTIFIER, b"".join(map(_arc, (40 * first + second, *rest))))
 
 
 def _arc(number: int) -> bytes:

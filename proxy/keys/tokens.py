@@ -8,13 +8,14 @@ from proxy.keys.credentials import header_value
 from proxy.keys.guarded import read_secret_file, shown
 
 
-def read_tokens(file: str, what: str = "client token") -> tuple[Secret, ...]:
+def read_tokens(file: str, what: str = "client token", *, allow_group_read: bool) -> tuple[Secret, ...]:
     """One token a line; empty lines count for nothing.  what: its name in sentences.
 
     Raises KeyUnusable: key_unreadable, key_permissions, secret_missing (none, or one that no header can carry).
     """
     what = f"{what} in {shown(file)}"
-    lines = [line for line in read_secret_file(file, allow_group_read=False).splitlines() if line.strip()]
+    content = read_secret_file(file, allow_group_read=allow_group_read)
+    lines = [line for line in content.splitlines() if line.strip()]
     if not lines:
         raise KeyUnusable("secret_missing", f"the {what} is empty")
     return tuple(header_value(line, what).secret for line in lines)

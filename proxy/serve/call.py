@@ -10,6 +10,7 @@ from proxy.core.message import CHUNKED, UNTIL_CLOSE, Request, Response
 from proxy.core.signing import Draft, Plan
 from proxy.errors import ProxyError, Refused, Sent, UpstreamFailed
 from proxy.serve.desk import Desk
+from proxy.serve.hinting import hintable
 from proxy.serve.inside import client_name, form_of
 from proxy.serve.problems import problem
 from proxy.serve.recording import Recording
@@ -24,8 +25,8 @@ from proxy.wire.pool import Ticket
 class Call:
     """Implements wire.pool.Call.  connection is None once the caller has gone."""
 
-    __slots__ = ("_desk", "_over", "_recording", "_resigning", "_ticket", "connection", "request", "request_id",
-                 "route")
+    __slots__ = ("_desk", "_over", "_recording", "_resigning", "_ticket", "_waits", "connection", "request",
+                 "request_id", "route")
 
     def __init__(self, desk: Desk, connection: Caller, request: Request, route: Route) -> None:
         self._desk = desk
@@ -37,6 +38,7 @@ class Call:
                                     client_name=client_name(connection), form=form_of(connection, request))
         self._ticket: Ticket | None = None
         self._resigning = Resigning(route.slots, request.method)
+        self._waits: Held | None = None         # a refusal whose head gets a hint when its body is whole
         self._over = False
 
     def begin(self, draft: Draft) -> None:
@@ -106,19 +108,26 @@ class Call:
         if self.connection is None:
             self._abandon()
         elif self.route.slots.spare is None or not self._resigning.hold(response, self._desk.now()):
-            self._start(self.connection, response)
+            if response.status >= 400 and self._desk.hint is not None and hintable(response):
+                self._waits = Held(response)
+            else:
+                self._start(self.connection, response)
 
-    def _start(self, connection: Caller, response: Response) -> None:
+    def _start(self, connection: Caller, response: Response, hint: bytes = b"") -> None:
         bodiless = response.status in (204, 304) or self.request.method == b"HEAD"
         kept = self._desk.kept
         if (response.status >= 400 or kept) and not bodiless:
             self._recording.keep(max(LIMIT, kept) if response.status >= 400 else kept)
         unframed = not bodiless and response.length in (CHUNKED, UNTIL_CLOSE)
         connection.start(response.line, answer_fields(response.fields, response.options,
-                                                      keep_length=response.status != 204), unframed=unframed)
+                                                      keep_length=response.status != 204) + hint, unframed=unframed)
 
     def body(self, data: bytes) -> None:
-        if self._resigning.held is None:
+        if self._waits is not None:
+            self._waits.body += data
+            if len(self._waits.body) > LIMIT:
+                self._wait_no_more()
+        elif self._resigning.held is None:
             self._pass_on(data)
         elif (held := self._resigning.keep(data)) is not None:
             self._let_go(held)
@@ -128,15 +137,22 @@ class Call:
         if self.connection is not None:
             self.connection.body(data)
 
-    def _let_go(self, held: Held) -> None:
-        """The caller gets this answer after all."""
+    def _let_go(self, held: Held, *, whole: bool = False) -> None:
+        """The caller gets this answer after all.  whole: all of it is there, so that it may get a hint."""
         self._recording.response = held.response
         if self.connection is not None:
-            self._start(self.connection, held.response)
-            self._pass_on(bytes(held.body))
+            body, tell = bytes(held.body), self._desk.hint
+            hint = tell(self._recording, body) if whole and tell is not None and hintable(held.response) else b""
+            self._start(self.connection, held.response, hint)
+            self._pass_on(body)
+
+    def _wait_no_more(self, *, whole: bool = False) -> None:
+        waits, self._waits = self._waits, None
+        if waits is not None:
+            self._let_go(waits, whole=whole)
 
     def flush(self) -> None:
-        if self.connection is not None and self._resigning.held is None:
+        if self.connection is not None and self._resigning.held is None and self._waits is None:
             self.connection.flush()
 
     def end(self) -> None:
@@ -145,7 +161,8 @@ class Call:
             if answer is None:
                 self._sign_again()
                 return
-            self._let_go(answer)
+            self._let_go(answer, whole=True)
+        self._wait_no_more(whole=True)
         self._finish()
 
     def _sign_again(self) -> None:
@@ -166,9 +183,12 @@ class Call:
     def failed(self, failure: ProxyError, sent: Sent) -> None:
         first = self._resigning.first
         if first is not None and sent == "no" and self.connection is not None:
-            self._let_go(first)             # what was not sent again was refused, and that is the truth about it
+            self._let_go(first, whole=True)     # what was not sent again was refused, and that is the truth about it
             self._finish()
             return
+        if self._waits is not None:         # it has begun to answer: the caller gets what there is of it
+            self._wait_no_more()
+            self.flush()
         connection = self._detach()
         outcome: Outcome = "failed" if isinstance(failure, UpstreamFailed) else "refused"
         if connection is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from proxy.core.exchange import Exchange
@@ -13,6 +14,9 @@ from proxy.serve.rulings import Ruling
 from proxy.serve.sealing import Sealing
 from proxy.wire.limits import Timeouts
 
+Hint = Callable[[Recording, bytes], bytes]
+"""(a refused call, its answer's whole body) -> the header field with its line end, or b""."""
+
 
 class Desk(Protocol):
     """The gateway, as a call sees it."""
@@ -21,6 +25,8 @@ class Desk(Protocol):
     sealing: Sealing
     timeouts: Timeouts
     full_paths: bool
+    hint: Hint | None
+    """Makes the header field that tells the caller why the bank refused; None when no answer gets one."""
     kept: int
     """Bytes of every answer's body that observers want; 0 when none does."""
 

@@ -22,6 +22,7 @@ from proxy.core.target import path_of
 from proxy.errors import ProxyError, Refused
 from proxy.serve.call import Call
 from proxy.serve.clock import Clock
+from proxy.serve.desk import Hint
 from proxy.serve.entrance import Elsewhere, Entrance, ToBank
 from proxy.serve.forward import Forward
 from proxy.serve.inside import client_name, destination_of, form_of
@@ -62,6 +63,7 @@ class Gateway:
         self.timeouts = timeouts
         self.full_paths = full_paths
         self.kept = 0
+        self.hint: Hint | None = None
         self._observers: tuple[Observer, ...] = ()
         self.clock = Clock()
         self.sealing = Sealing()

@@ -36,12 +36,18 @@ FIELDS = ("time", "level", "event", "request_id", "client", "client_name", "list
 """In the order they are written; an empty one is left out.  docs/operations.md says what each means."""
 
 
+DIAGNOSIS_FIELDS = ("time", "level", "event", "request_id", "route", "application", "method", "path", "status", "code",
+                    "cause", "certainty", "side", "what", "evidence", "todo", "others", "unsaid", "bank_id",
+                    "bank_message_id")
+"""The same for event=diagnosis."""
+
 _BEFORE_STATUS = ("request_id", "client", "client_name", "listener", "form", "destination", "policy", "route",
                   "application", "method", "path")
 _AFTER_STATUS = ("outcome", "refused_by", "code", "detail")
 _AFTER_HINT = ("sent", "attempts")
 _AFTER_TIMES = ("request_bytes", "response_bytes", "key", "notes", "traceparent", "bank_id", "bank_message_id")
 _PLAIN = re.compile(r"[!#-<>-~]+").fullmatch
+_Waiting = tuple[float, Exchange | dict[str, object]] | bytes
 
 
 def describe(exchange: Exchange) -> dict[str, object]:
@@ -103,8 +109,8 @@ class LogLines:
         """write: takes whole lines and may block; by default standard error."""
         self._write = write or _to_stderr
         self._structured = structured
-        self._waiting: deque[tuple[float, Exchange] | bytes] = deque()
-        self._batches: SimpleQueue[deque[tuple[float, Exchange] | bytes] | None] = SimpleQueue()
+        self._waiting: deque[_Waiting] = deque()
+        self._batches: SimpleQueue[deque[_Waiting] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._idle = asyncio.Event()
         self._idle.set()
@@ -118,13 +124,18 @@ class LogLines:
         if self._timer is None:
             self._schedule()
 
+    def event(self, fields: dict[str, object]) -> None:
+        """A line about something else than a request that is over; the time is added."""
+        self._keep((time.time(), fields))
+        self._schedule()
+
     def message(self, line: str) -> None:
         """A line of the program's own; from any thread."""
         self._keep(line.encode("utf-8", "replace") + b"\n")
         with contextlib.suppress(RuntimeError):     # the loop has ended, and with it the log
             self._loop.call_soon_threadsafe(self._schedule)
 
-    def _keep(self, line: tuple[float, Exchange] | bytes) -> None:
+    def _keep(self, line: _Waiting) -> None:
         if len(self._waiting) >= _WAITING:
             self.dropped += 1
         else:
@@ -157,8 +168,8 @@ class LogLines:
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._idle.set)
 
-    def _line(self, when: float, exchange: Exchange) -> bytes:
-        fields = {"time": timestamp(when), **describe(exchange)}
+    def _line(self, when: float, what: Exchange | dict[str, object]) -> bytes:
+        fields = {"time": timestamp(when), **(what if isinstance(what, dict) else describe(what))}
         if self._structured:
             return msgspec.json.encode(fields) + b"\n"
         return as_text(fields).encode() + b"\n"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from time import perf_counter
 from typing import Protocol
 
+from proxy.core.diagnosis import Case, Diagnosis
 from proxy.core.exchange import Exchange, Form, Outcome, Timings, path_in_full, path_template
 from proxy.core.message import Request, Response
 from proxy.core.signing import Draft, Plan
@@ -16,7 +17,7 @@ from proxy.core.target import path_of
 from proxy.errors import ProxyError
 from proxy.keys.keyring import Identity
 from proxy.serve.route import Route
-from proxy.serve.rulings import LIMIT, Ruling, read_ruling
+from proxy.serve.rulings import LIMIT, Ruling, ruling_of
 from proxy.serve.telemetry import method_label
 
 
@@ -41,12 +42,13 @@ class Recording:
     plan, signature, identity: of the last attempt that was sealed; plan.complete(signature) is what was sent.
     answer: the beginning of the answer's body as it came, as far as somebody wants it; else None.
     received: bytes of the answer's body.  dialled: how long the connection took, 0 for one that was there.
+    case, diagnosis: of a refusal, once somebody has asked why.
     Times are those of perf_counter; durations are seconds.
     """
 
-    __slots__ = ("answer", "attempts", "client", "client_name", "dialled", "draft", "form", "identity", "key", "limit",
-                 "plan", "received", "request", "request_id", "response", "route", "sealed_at", "signature", "signing",
-                 "size", "started", "upstream")
+    __slots__ = ("answer", "attempts", "case", "client", "client_name", "diagnosis", "dialled", "draft", "form",
+                 "identity", "key", "limit", "plan", "received", "request", "request_id", "response", "route",
+                 "sealed_at", "signature", "signing", "size", "started", "upstream")
 
     def __init__(self, request: Request, route: Route, *, request_id: str, client: str, client_name: str,
                  form: Form) -> None:
@@ -63,6 +65,8 @@ class Recording:
         self.key = ""
         self.response: Response | None = None
         self.answer: bytearray | None = None
+        self.case: Case | None = None
+        self.diagnosis: Diagnosis | None = None
         self.attempts = self.received = self.size = self.limit = 0
         self.started = self.sealed_at = self.signing = self.upstream = self.dialled = 0.0
 
@@ -95,9 +99,7 @@ class Recording:
         response = self.response
         if response is None or response.status < 400:
             return None
-        if not self.answer or response.first(b"content-encoding") is not None:
-            return Ruling()
-        return read_ruling(bytes(self.answer[:LIMIT]))
+        return ruling_of(response, bytes(self.answer[:LIMIT])) if self.answer else Ruling()
 
     def exchange(self, ruling: Ruling | None, outcome: Outcome, *, sent: str, error: ProxyError | None,
                  full_paths: bool) -> Exchange:

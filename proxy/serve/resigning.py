@@ -12,7 +12,7 @@ from typing import Final
 from proxy.core.message import Response
 from proxy.keys.keyring import Keyring
 from proxy.keys.slots import Slots
-from proxy.serve.rulings import LIMIT, read_ruling
+from proxy.serve.rulings import LIMIT, ruling_of
 
 REFUSALS: Final = frozenset(("error.signature.invalid", "error.certificate.invalid", "error.security.invalid"))
 NOTE: Final = "resigned_with_next"
@@ -28,7 +28,7 @@ class Held:
 
     @property
     def refuses(self) -> bool:
-        return read_ruling(bytes(self.body)).code in REFUSALS
+        return ruling_of(self.response, bytes(self.body)).code in REFUSALS
 
 
 class Resigning:
@@ -57,7 +57,7 @@ class Resigning:
         """Whether this answer is to be read before the caller gets it.  What it says without that is remembered."""
         if not self.key:
             return False
-        if response.status == 401 and _readable(response) and (
+        if response.status == 401 and response.length <= LIMIT and (
                 self.first is not None or self._alternative(now) is not None):
             self.held = Held(response)
             return True
@@ -98,7 +98,3 @@ class Resigning:
             return held
         self.first = held
         return None
-
-
-def _readable(response: Response) -> bool:
-    return response.first(b"content-encoding") is None and response.length <= LIMIT

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from threading import Thread
+from time import monotonic
 from typing import Final
 
 from proxy.errors import KeyUnusable, ProxyError
@@ -19,7 +20,8 @@ _LOCAL: Final = Lanes("sign", 2, 1 << 20)
 """For keys in this process: more threads than cores help nobody, and requests in hand are bounded elsewhere."""
 
 Done = Callable[[bytes | ProxyError], None]
-_Work = tuple[Signer, bytes, Done]
+_Work = tuple[Signer, bytes, Done, float]
+"""Last: when it came, monotonic."""
 
 
 class _Threads:
@@ -56,10 +58,11 @@ class _Threads:
 
     def _work(self) -> None:
         while (work := self._line.get()) is not None:
-            signer, message, done = work
+            signer, message, done, came = work
             outcome: bytes | ProxyError
             try:
-                outcome = signer.sign(message)
+                outcome = (signer.sign(message) if monotonic() - came <= self._lanes.patience
+                           else KeyUnusable("signing_busy", "it has waited too long for its turn"))
             except BaseException as error:  # noqa: BLE001 - whatever a source does, somebody waits for the outcome
                 outcome = signing_failure(error)
             try:
@@ -84,7 +87,7 @@ class Sealing:
         threads = self._threads.get(lanes)
         if threads is None:
             threads = self._threads[lanes] = _Threads(lanes, asyncio.get_running_loop())
-        threads.submit((signer, message, done))
+        threads.submit((signer, message, done, monotonic()))
 
     def close(self) -> None:
         for threads in self._threads.values():

@@ -19,9 +19,9 @@ from proxy.serve.rulings import Ruling
 _SECONDS = (.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60)
 _SIGNING = (.0002, .0005, .001, .002, .005, .01, .02, .05, .1, .5, 1)
 _LIMIT_NAMES = 16
-_RATE_LIMIT = re.compile(rb"name=([A-Za-z0-9._-]{1,64}),(\d{1,15});?")
-_LIMIT_FIELDS = (b"x-ratelimit-remaining", b"x-burstlimit-remaining")
-WATCHED_FIELDS = frozenset((b"date", *_LIMIT_FIELDS))
+RATE_LIMIT = re.compile(rb"name=([A-Za-z0-9._-]{1,64}),(\d{1,15});?")
+LIMIT_FIELDS = (b"x-ratelimit-remaining", b"x-burstlimit-remaining")
+WATCHED_FIELDS = frozenset((b"date", *LIMIT_FIELDS))
 _NAMES = {method: method.decode() for method in (*METHODS, b"CONNECT")}
 
 Reading = tuple[str, str, tuple[str, ...], Callable[[], Iterable[tuple[tuple[str, ...], float]]]]
@@ -78,6 +78,8 @@ class Telemetry:
         self.vault_tally: Callable[[], dict[tuple[str, ...], float]] = dict
         self.rotations = Counts(prefix + "key_rotations", "Changes of the key that signs, by what led to them.",
                                 ("application", "how"))
+        self.diagnoses = Counts(prefix + "diagnoses", "The bank's refusals by the likeliest cause.",
+                                ("route", "cause"))
         self.self_verify = Counts(prefix + "self_verify_failures", "Finished requests that did not pass our own "
                                   "verification and were not sent.", ("route",))
         self._routes: dict[str, _Route] = {}
@@ -125,7 +127,7 @@ class Telemetry:
             yield distributions.family()
         for counts in (self.requests, self.request_bytes, self.response_bytes, self.rejected, self.uncertain,
                        self.bank_failures, self.connections, self.handshakes, self.tunnels, self.tunnel_bytes,
-                       self.reloads, self.rotations, self.vault_requests, self.self_verify):
+                       self.reloads, self.rotations, self.vault_requests, self.self_verify, self.diagnoses):
             yield counts.family()
 
     def seen(self, upstream: str, name: bytes, value: bytes) -> None:
@@ -141,8 +143,8 @@ class Telemetry:
 
     def _limits(self) -> Iterator[tuple[tuple[str, ...], float]]:
         for upstream, fields in self._heads.items():
-            left = {name: int(count) for field in _LIMIT_FIELDS if field in fields
-                    for name, count in _RATE_LIMIT.findall(fields[field][0])}
+            left = {name: int(count) for field in LIMIT_FIELDS if field in fields
+                    for name, count in RATE_LIMIT.findall(fields[field][0])}
             for name, count in list(left.items())[:_LIMIT_NAMES]:
                 yield (upstream, name.decode()), count
 

@@ -46,6 +46,9 @@ class Home(Protocol):
 
     def lost(self, channel: Channel) -> None: ...
 
+    def closed_early(self, idle: float) -> None:
+        """The bank ended a connection without announcement, after so many seconds without a request."""
+
     def again(self, ticket: Ticket, *, reserved: bool) -> None:
         """Its connection died before the ticket's request was written (reserved), or before a byte of answer."""
 
@@ -143,6 +146,8 @@ class Channel(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         ticket, self._ticket = self._ticket, None
         reserved = self.phase is Phase.RESERVED
+        if self.used:
+            self._learn()
         self.phase = Phase.CLOSED
         self.pool.lost(self)
         if ticket is None:
@@ -152,6 +157,13 @@ class Channel(asyncio.Protocol):
             self.pool.again(ticket, reserved=reserved)
         else:
             ticket.fail("upstream_closed")
+
+    def _learn(self) -> None:
+        """The bank ended it: after how long without a request?"""
+        if self.phase is Phase.WAITING and not self._answered:
+            self.pool.closed_early(self._written_at - self.idle_since)
+        elif self.phase in (Phase.IDLE, Phase.RESERVED):
+            self.pool.closed_early(self.pool.now() - self.idle_since)
 
     def _unasked(self) -> None:
         """Bytes nobody asked for.  A request that is only reserved has not been sent and finds another connection."""

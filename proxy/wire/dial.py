@@ -196,7 +196,16 @@ async def attach(sock: socket.socket, protocol: asyncio.BaseProtocol) -> None:
     Once begun it is finished, whoever is cancelled: otherwise protocol could be given to a second address, and uvloop
     would close the socket without calling connection_lost().
     """
-    await asyncio.shield(asyncio.get_running_loop().create_connection(lambda: protocol, sock=sock))
+    await asyncio.shield(_attach(sock, protocol))
+
+
+async def _attach(sock: socket.socket, protocol: asyncio.BaseProtocol) -> None:
+    transport: object
+    transport, _ = await asyncio.get_running_loop().create_connection(lambda: protocol, sock=sock)
+    if not isinstance(cast(object, transport), asyncio.Transport):
+        # uvloop's, which owns the descriptor now, but forgets to tell the socket where the peer resets the connection
+        # this early: collected as garbage, the socket would close whatever connection has that number by then.
+        sock.detach()
 
 
 async def _or_abort(future: asyncio.Future[None], transport: Tls | Tunnel) -> None:

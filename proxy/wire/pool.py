@@ -1,7 +1,8 @@
 """Which connection to a bank a call takes, when it may be tried again, and what can truthfully be said of it.
 
     a safe call (GET, HEAD)    any idle connection; if that dies before a byte of answer: once more, on a fresh one
-    any other call             a fresh connection, or one idle for less than two seconds; never a second time
+    any other call             a fresh connection, or one idle for less than two seconds and well within what this bank
+                               is known to keep open (patience.py); never a second time
     nothing written yet        at most one retry after a failed connect, for every call
     an answer that its call does not take      a second request at once, on the same connection if that lasts
 Each attempt is sealed anew at the moment its connection is ready, so that the date it carries is the date it leaves.
@@ -19,9 +20,7 @@ from proxy.errors import ProxyError, Sent, UpstreamFailed
 from proxy.wire.channel import Channel, Home
 from proxy.wire.dial import Dialer, Origin
 from proxy.wire.limits import Limits, Timeouts
-
-UNSAFE_IDLE = 2.0
-"""Seconds a connection may have been idle to carry a call that must not be sent twice."""
+from proxy.wire.patience import Patience
 
 
 class Call(Protocol):
@@ -145,6 +144,7 @@ class Pool:
         self._waiting: deque[Ticket] = deque()
         self._dials: set[asyncio.Task[None]] = set()
         self._closed = False
+        self.patience = Patience()
         self.now: Callable[[], float] = asyncio.get_running_loop().time
 
     def submit(self, call: Call, method: bytes, deadline: float) -> Ticket:
@@ -163,12 +163,17 @@ class Pool:
             self._dial()
 
     def _reusable(self, ticket: Ticket) -> Channel | None:
-        oldest = float("-inf") if ticket.safe else self.now() - UNSAFE_IDLE
+        oldest = float("-inf") if ticket.safe else self._youngest()
         while self._idle and self._idle[-1].idle_since > oldest:
             channel = self._idle.pop()
             if channel.usable:
                 return channel
         return None
+
+    def _youngest(self) -> float:
+        """Since when a connection may have been idle to carry a call that must not be sent twice."""
+        now = self.now()
+        return now - self.patience.limit(now)
 
     # --- connections come and go
 
@@ -229,7 +234,7 @@ class Pool:
             ticket = self._waiting.popleft()
             if ticket.done:
                 continue
-            if ticket.fresh_only and channel.used:
+            if channel.used and (ticket.fresh_only or (not ticket.safe and not self.patience.limit(now))):
                 self._waiting.append(ticket)
                 continue
             ticket.take(channel)
@@ -242,6 +247,9 @@ class Pool:
         """No call may take it any more."""
         if channel in self._idle:
             self._idle.remove(channel)
+
+    def closed_early(self, idle: float) -> None:
+        self.patience.closed(idle, self.now())
 
     def lost(self, channel: Channel) -> None:
         self._live.discard(channel)
@@ -265,6 +273,8 @@ class Pool:
     def tick(self) -> None:
         """Enforces every deadline; called a few times a second."""
         now = self.now()
+        if self._idle:
+            self.patience.kept(now - self._idle[0].idle_since)
         if self._waiting:
             late = [ticket for ticket in self._waiting if ticket.queue_deadline < now]
             self._waiting = deque(t for t in self._waiting if t.queue_deadline >= now and not t.done)

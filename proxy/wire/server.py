@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
 from collections.abc import Callable
 from typing import Protocol
@@ -51,6 +52,7 @@ class Server:
         self._listeners: list[asyncio.AbstractServer] = []
         self._loop = asyncio.get_running_loop()
         self.now: Callable[[], float] = self._loop.time
+        self._idle: dict[Live, float] = {}
         self._lag = 0.0
         self._due = self.now() + _TICK
         self._timer = self._loop.call_at(self._due, self._tick)
@@ -95,14 +97,26 @@ class Server:
                 connection.deadline = _NEVER
                 connection.abort()
 
+    def callers_wait(self) -> bool:
+        """Whether somebody has connected who is not accepted yet; closing the listeners now would reset them."""
+        waiting = select.poll()
+        for listener in self._listeners:
+            for sock in listener.sockets or ():  # type: ignore[attr-defined]
+                waiting.register(sock.fileno(), select.POLLIN)
+        return bool(waiting.poll(0))
+
     def stop_accepting(self) -> None:
         for listener in self._listeners:
             listener.close()
 
     def close_idle(self) -> None:
-        for connection in list(self.connections):
-            if connection.idle:
+        """Ends those that were idle at the last call as well: to one that was accepted or has answered a moment ago, a
+        request may be on its way."""
+        idle = {connection: connection.deadline for connection in self.connections if connection.idle}
+        for connection, deadline in idle.items():
+            if self._idle.get(connection) == deadline:
                 connection.close()
+        self._idle = idle
 
     async def close(self) -> None:
         """Cuts what is left."""

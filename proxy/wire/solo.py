@@ -111,6 +111,9 @@ class Solo:
     def now_closing(self, channel: Channel) -> None:
         """No idle ones are listed here."""
 
+    def closed_early(self, idle: float) -> None:
+        """No connection is used twice here."""
+
     def lost(self, channel: Channel) -> None:
         self._solos.live.discard(self)
 

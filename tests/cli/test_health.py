@@ -71,10 +71,10 @@ def test_something_else_there(call):
 
 
 def test_what_kubernetes_writes_for_a_service_is_no_port():
-    for value, code in (("tcp://10.0.0.7:9090", 1), ("nonsense", 2)):
+    for value, code in (("tcp://10.0.0.7:9090", "not_alive"), ("nonsense", "config_invalid")):
         result = CliRunner(env={"SIGNING_PROXY_ADMIN_PORT": value, "SIGNING_PROXY_ADMIN_ADDRESS": "127.0.0.2"}).invoke(
             program, ["health"])
-        assert result.exit_code == code
+        assert (result.exit_code, result.stderr.split(":")[1].strip()) == (1, code)
 
 
 def test_an_address_that_is_none(call):

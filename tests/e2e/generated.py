@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from random import Random
 
+from tests.e2e.standing import BANK_NAME
+
 _TOKEN = "!#$%&'*+-^`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _SEGMENT = "ABCxyz0189-_~!$&'()*+,;=:@."
 _QUERY = _SEGMENT + "/?&&==+[]{}|^`"
@@ -34,7 +36,9 @@ class Generated:
     closes: bool
 
 
-def generate(random: Random, number: int) -> Generated:
+def generate(random: Random, number: int, form: str = "origin") -> Generated:
+    """form: "origin" to the proxy itself, "absolute" through it, "connect" for the inside of a tunnel to the bank."""
+    host = b"localhost" if form == "origin" else BANK_NAME.encode()
     method = random.choice(("GET", "GET", "HEAD", "POST", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
     path, query = _path(random), _query(random)
     fields = [b"X-Number: %d" % number, *(_field(random) for _ in range(random.randrange(6)))]
@@ -48,9 +52,10 @@ def generate(random: Random, number: int) -> Generated:
         framed = b""
     closes = random.random() < 0.05
     connection = [b"Connection: close"] if closes else [b"Connection: keep-alive, x-hop", b"X-Hop: 1"]
-    lines = [*fields, *content_type, *framing, *connection, b"Host: localhost"]
+    lines = [*fields, *content_type, *framing, *connection, b"Host: " + host]
     random.shuffle(lines)
-    raw = b"\r\n".join([b"%b %b HTTP/%b" % (method.encode(), path + query, version), *lines, b"", b""]) + framed
+    target = (b"http://" + host if form == "absolute" else b"") + path + query
+    raw = b"\r\n".join([b"%b %b HTTP/%b" % (method.encode(), target, version), *lines, b"", b""]) + framed
     kept = tuple(line for line in lines if line in fields or line in content_type)
     return Generated(number, method, raw, path if query == b"?" else path + query, body, kept,
                      closes or version == b"1.0")

@@ -102,6 +102,7 @@ class Lines:
     def __init__(self) -> None:
         self.dropped = 0
         self.records: list[Exchange] = []
+        self.events: list[dict[str, object]] = []
         self._bell = Bell()
 
     def opened(self, *, structured: bool) -> Lines:
@@ -109,6 +110,10 @@ class Lines:
 
     def record(self, exchange: Exchange) -> None:
         self.records.append(exchange)
+        self._bell.ring()
+
+    def event(self, fields: dict[str, object]) -> None:
+        self.events.append(fields)
         self._bell.ring()
 
     async def close(self) -> None:
@@ -135,6 +140,8 @@ class Proxy:
         self.running = Running(self.config, rings, os.environ, authority)
         try:
             await self.running.start()
+            for pool in self.running.pools.values():
+                pool.patience.kept(10.0)        # as if the bank had been called before
         except BaseException:
             await self.running.close()
             raise

@@ -8,6 +8,7 @@ import pytest
 
 from proxy.config.model import EgressProxy
 from proxy.emulator.authority import write_private
+from proxy.errors import KeyUnusable
 from tests.e2e.line import get, post
 from tests.e2e.peers import Peer, serving, tunnel
 
@@ -34,6 +35,16 @@ async def company():
 @pytest.fixture
 async def through_company(company, start, tmp_path):
     return await start(company.port, username=USER, password_file=str(tmp_path / "password"))
+
+
+async def test_a_password_file_as_kubernetes_mounts_it(company, start, tmp_path):
+    """A secret's volume with an fsGroup has mode 0440."""
+    (tmp_path / "password").chmod(0o440)
+    with pytest.raises(KeyUnusable) as refused:
+        await start(company.port, username=USER, password_file=str(tmp_path / "password"))
+    assert refused.value.code == "key_permissions"
+    proxy = await start(company.port, username=USER, password_file=str(tmp_path / "password"), allow_group_read=True)
+    assert (await proxy.ask(get("/echo"))).status == 200
 
 
 async def test_the_bank_is_reached_through_the_tunnel(bank, company, through_company):

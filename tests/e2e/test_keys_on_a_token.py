@@ -6,15 +6,20 @@ import asyncio
 import ctypes
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from proxy.config.model import Route
 from proxy.emulator import Authority, Pair
-from proxy.keys.pkcs11.thread import close_all
+from proxy.keys.pkcs11.source import LANES, WAITING
+from proxy.keys.pkcs11.thread import close_all, thread_of
 from tests.e2e.line import connected, get, post
+from tests.e2e.standing import BANK_NAME
 from tests.keys import hsm
+from tests.keys.test_pkcs11_thread import Hang
 
 
 def private(pair: Pair):
@@ -41,8 +46,8 @@ def environment(store, monkeypatch) -> Iterator[None]:
     close_all()
 
 
-def application(party, store, label: str, **changes):
-    return party.application(key_file=None, key_pkcs11=store.settings(key_label=label), **changes)
+def application(party, store, label: str, *, timeout: float = 10.0, **changes):
+    return party.application(key_file=None, key_pkcs11=store.settings(key_label=label, timeout=timeout), **changes)
 
 
 async def test_both_applications_of_a_token_are_accepted(bank, start_proxy, files, store):
@@ -77,6 +82,32 @@ async def test_a_token_that_fails_answers_that_nothing_was_sent(bank, start_prox
         assert (await proxy.ask(post("/echo"))).problem == (503, "signing_failed", "no")
     assert len(bank.received) == 1
     assert (await proxy.ask(get("/echo"))).status == 200, "the token is back"
+
+
+async def test_a_token_that_hangs_holds_up_no_other_key(bank, start_proxy, files, store):
+    """RSA-3072 signs in threads as well, and at the same bank host."""
+    long = Authority().seal(key_bits=3072)
+    key, certificate = long.write(store.directory, "long.key", "long.crt")
+    bank.register(long.certificate_pem, client_id=files.till.client_id, client_secret=files.till.secret)
+    till = files.till.application(key_file=str(key), certificate_file=str(certificate))
+    proxy = await start_proxy(
+        bank, applications={"shop": application(files.shop, store, "shop", timeout=30.0), "till": till},
+        routes=tuple(Route(name=name, profile="nordea", upstream=f"https://127.0.0.1:{bank.port}", host=BANK_NAME,
+                           prefix=f"/{name}", strip_prefix=True, application=name) for name in ("shop", "till")))
+    hang = Hang()
+    with ThreadPoolExecutor(1) as pool:
+        hanging = pool.submit(thread_of(hsm.module()).run, hang, deadline=30, code="x")
+        await asyncio.to_thread(hang.begun.wait, 30)
+        waiting = [asyncio.create_task(proxy.ask(get("/shop/echo"))) for _ in range(LANES + WAITING + 5)]
+        done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        assert done.pop().result().problem == (503, "signing_busy", "no")
+        async with asyncio.TaskGroup() as tasks:
+            answers = [tasks.create_task(proxy.ask(post("/till/echo"))) for _ in range(20)]
+        assert {task.result().status for task in answers} == {200}
+        assert sum(not one.done() for one in waiting) == LANES + WAITING
+        hang.end()
+        assert sorted(answer.status for answer in await asyncio.gather(*waiting)) == [200] * 48 + [503] * 5
+        assert hanging.result(30) == "done"
 
 
 async def test_a_reload_takes_the_key_that_was_put_in_the_old_ones_place(bank, start_child, files, store):

@@ -8,6 +8,7 @@ from proxy.config.checks import check
 from proxy.config.model import Listener
 from proxy.config.problems import Problems
 from proxy.emulator.authority import write_private
+from proxy.errors import KeyUnusable
 from tests.e2e.line import get, post, request
 from tests.e2e.standing import configuration
 
@@ -86,6 +87,18 @@ async def test_with_the_token_the_bank_gets_the_callers_own_and_not_the_token(ba
     assert answer.status == 200
     assert b"Authorization: Bearer token\r\n" in bank.received[-1].head
     assert TOKEN.encode() not in bank.received[-1].head
+
+
+async def test_a_token_file_as_kubernetes_mounts_it(bank, start_proxy, tmp_path):
+    """A secret's volume with an fsGroup has mode 0440."""
+    write_private(tmp_path / "token", TOKEN.encode())
+    (tmp_path / "token").chmod(0o440)
+    with pytest.raises(KeyUnusable) as refused:
+        await start_proxy(bank, client_token_file=str(tmp_path / "token"))
+    assert refused.value.code == "key_permissions"
+    proxy = await start_proxy(bank, client_token_file=str(tmp_path / "token"), token_allow_group_read=True)
+    assert (await proxy.ask(get("/echo"))).status == 401
+    assert (await proxy.ask(get("/echo", f"Proxy-Authorization: Bearer {TOKEN}"))).status == 200
 
 
 async def test_the_admin_port_needs_no_token_and_signs_nothing(bank, guarded):

@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from proxy.config.model import Destination
 from proxy.errors import PROBLEMS
-from proxy.serve.logline import FIELDS
+from proxy.serve.logline import DIAGNOSIS_FIELDS, FIELDS
 from proxy.wire.limits import Limits, Timeouts
 from tests.e2e.line import eventually, get, post
 from tests.e2e.tunnels import connect, tunnelled
@@ -86,6 +86,11 @@ async def test_the_table_of_metrics_is_what_a_scrape_gives(bank, proxy):
 
 def test_the_table_of_fields_is_what_a_line_has():
     assert [names(field)[0] for field, _ in table("Log lines", "field")] == list(FIELDS)
+
+
+def test_the_table_of_a_diagnosis_has_every_field():
+    written = [name for field, _ in table("Lines about refusals", "field") for name in names(field)]
+    assert sorted(written) == sorted(DIAGNOSIS_FIELDS)
 
 
 async def test_the_table_of_paths_is_what_the_admin_port_answers(proxy):

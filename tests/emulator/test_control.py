@@ -90,6 +90,13 @@ async def test_the_portals_upload(bank, caller, caller_of, other_seal, control):
     assert (await caller_of(bank, other_seal).get("/echo/x")).status == 200
 
 
+async def test_an_upload_that_goes_wrong(caller, control, seal):
+    for state, status in (("revoked", 204), ("nonsense", 400)):
+        assert (await fetch(control, "POST", "/certificate", params={"state": state}, data=seal.certificate_pem)
+                )[0] == status
+        assert (await caller.get("/echo/x")).code == "error.certificate.invalid"
+
+
 @pytest.mark.parametrize("headers", [{"Origin": "https://evil.example"}, {"Host": "evil.example"},
                                      {"Host": "evil.example:80"}, {"Host": "localhost.evil.example"}])
 async def test_web_pages_stay_outside(control, headers):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import json
+import zlib
 from pathlib import Path
 
 import pytest
@@ -68,7 +71,8 @@ async def test_deaf_does_not_read_the_body(bank, caller, line):
 @pytest.mark.parametrize(
     ("kind", "status", "more"),
     [("too_many", 429, "Assembly Rate Limit exceeded"), ("unavailable", 503, "Service Unavailable"),
-     ("gateway_error", 500, "Internal Server Error")],
+     ("gateway_error", 500, "Internal Server Error"), ("quota", 429, "Assembly Rate Limit exceeded"),
+     ("no_api", 404, "No resources match requested URI")],
 )
 async def test_refusals_in_the_gateways_form(bank, caller, line, kind, status, more):
     bank.faults.add(kind, seconds=7)
@@ -77,6 +81,45 @@ async def test_refusals_in_the_gateways_form(bank, caller, line, kind, status, m
     assert answer["retry-after"] == "7"
     assert bank.executions.total == 0
     assert (await line.ask(echo(caller))).status == 200
+
+
+@pytest.mark.parametrize(("kind", "field"), [("too_many", "x-burstlimit-remaining"),
+                                              ("quota", "x-ratelimit-remaining")])
+async def test_of_a_limit_that_is_used_up_nothing_is_left(bank, caller, kind, field):
+    bank.faults.add(kind)
+    assert b",0;" in (await caller.get("/echo/x"))[field].encode()
+    assert b",0;" not in (await caller.get("/echo/x"))[field].encode()
+
+
+async def test_any_answer(bank, caller):
+    bank.faults.add("answer", status=400, body='{"error":"invalid_grant"}')
+    answer = await caller.ask(echo(caller))
+    assert (answer.status, answer.json) == (400, {"error": "invalid_grant"})
+    assert bank.executions.total == 0
+
+
+# --- on the way there and back
+
+
+@pytest.mark.parametrize(("kind", "code"), [
+    ("content_type_stripped", "error.signature.invalid"), ("body_rewritten", "error.digest.invalid"),
+    ("target_decoded", "error.signature.invalid")])
+async def test_what_was_changed_on_the_way_is_judged_as_it_came(bank, caller, kind, code):
+    raw = caller.request("POST", "/echo/a%20b", BODY, content_type="application/json; charset=utf-8")
+    bank.faults.add(kind)
+    assert (await caller.ask(raw)).code == code
+    assert b"a%20b" in bank.received[-1].head
+    assert (await caller.ask(raw)).status == 200
+
+
+@pytest.mark.parametrize(("kind", "coding", "read"), [
+    ("gzip", "gzip", gzip.decompress), ("deflate", "deflate", zlib.decompress),
+    ("raw_deflate", "deflate", lambda data: zlib.decompress(data, -15))])
+async def test_compressed_answers(bank, caller, kind, coding, read):
+    bank.faults.add(kind)
+    answer = await caller.get("/echo/x")
+    assert answer["content-encoding"] == coding
+    assert json.loads(read(answer.body))["method"] == "GET"
 
 
 # --- after the bank has acted
@@ -237,7 +280,8 @@ async def test_one_request_one_fault_in_order(bank, caller):
     [({"kind": "nonsense"}, "no fault is called"), ([], "JSON object"), ({}, "kind"),
      ({"kind": "stall", "colour": 1}, "no 'colour'"), ({"kind": "stall", "times": "2"}, "times is not"),
      ({"kind": "stall", "times": 0}, "times is at least 1"), ({"kind": "stall", "after": True}, "after"),
-     ({"kind": "stall", "ending": "bang"}, "ending is one of"), ({"kind": "stall", "seconds": -1}, "negative")],
+     ({"kind": "stall", "ending": "bang"}, "ending is one of"), ({"kind": "stall", "seconds": -1}, "negative"),
+     ({"kind": "answer", "status": 700}, "between 200 and 599")],
 )
 def test_an_order_that_makes_no_sense(order, reason):
     with pytest.raises(ValueError, match=reason):

@@ -277,6 +277,26 @@ def test_the_portal_looks_at_the_roles(seal, authority, roles, taken):
             read_registered(certificate)
 
 
+@pytest.mark.parametrize(("state", "code"), [
+    ("wrong_field", SIGNATURE), ("armoured", "error.certificate.invalid"),
+    ("revoked", "error.certificate.invalid"),
+    ("unsubscribed", "Application is not subscribed to this API."), ("registered", "")])
+async def test_what_people_do_in_the_portal(bank, caller, seal, state, code):
+    bank.register(seal.certificate_pem, state=state)
+    answer = await caller.get("/echo/x")
+    assert (answer.status == 200) == (not code)
+    assert not code or answer.code == code
+
+
+async def test_no_subscription_for_psp_ic_alone(bank, caller, seal, authority):
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    alone = authority.seal(load_pem_private_key(seal.key_pem, None), holder=Seal(roles=("PSP_IC",)))
+    bank.register(alone.certificate_pem, check_roles=False)
+    answer = await caller.get("/echo/x")
+    assert (answer.status, answer.code) == (403, "Application is not subscribed to this API.")
+
+
 def test_what_the_portal_takes(seal, authority):
     armoured = read_registered(seal.certificate_pem)
     body = b"".join(seal.certificate_pem.split(b"\n")[1:-2])

@@ -15,7 +15,7 @@ from proxy.keys import files
 from proxy.keys.certificate import parse_certificate
 from proxy.keys.credentials import CredentialSettings, CredentialSource
 from proxy.keys.files import FileSettings, FileSource
-from proxy.keys.keyring import SANDBOX_SPKI_SHA256, Keyring
+from proxy.keys.keyring import SANDBOX_SPKI_SHA256, Keyring, Replacements
 from proxy.keys.pairing import certified_key
 from proxy.keys.rsa_signer import spki_sha256
 from tests.keys.making import NOW, pem, pkcs8, write
@@ -106,6 +106,28 @@ async def test_a_good_reload_swaps_everything(
     assert (keyring.current.revision, keyring.current.loaded_at) == (2, LATER)
     assert (keyring.reloads_ok, keyring.reloads_failed, keyring.last_error) == (1, 0, None)
     assert old.client_secret.reveal() == b"first secret", "requests in flight keep what they had"
+
+
+async def test_what_reloads_have_replaced(
+    deployment: Deployment, other_key: RSAPrivateKey, other_cert: bytes, cert: bytes
+) -> None:
+    keyring = deployment.keyring
+    old = keyring.load(NOW)
+    await keyring.reload(LATER)
+    assert keyring.replaced == Replacements(), "nothing was"
+    deployment.place(secret=b" second secret \n")
+    await keyring.reload(NOW + timedelta(minutes=2))
+    assert keyring.replaced == Replacements(credentials=NOW + timedelta(minutes=2))
+    assert keyring.current is not None
+    assert keyring.current.trimmed == ("client secret",)
+    deployment.place(key=pkcs8(other_key), cert=pem(other_cert))
+    await keyring.reload(NOW + timedelta(minutes=3))
+    assert old.key is not None
+    assert keyring.replaced == Replacements(NOW + timedelta(minutes=3), old.key.signer.spki_sha256,
+                                            NOW + timedelta(minutes=3), NOW + timedelta(minutes=2))
+    deployment.place(cert=pem(cert))
+    await keyring.reload(NOW + timedelta(minutes=4))
+    assert keyring.replaced.key == NOW + timedelta(minutes=3), "a failed reload replaces nothing"
 
 
 async def test_two_hundred_reloads_among_torn_files(

@@ -104,6 +104,22 @@ async def test_a_line_that_is_full_refuses(sealing):
     sealing.close()
 
 
+async def test_who_has_waited_too_long_is_not_signed_for(sealing, monkeypatch):
+    now = 100.0
+    monkeypatch.setattr("proxy.serve.sealing.monotonic", lambda: now)
+    signer = Slow(Lanes("slow", 1, 3, patience=5.0))
+    early = await submitted(sealing, signer, b"1", b"2")
+    await entered(signer, 1)
+    now += 4
+    late = await submitted(sealing, signer, b"3")
+    now += 2
+    signer.gate.release(2)
+    first, second, third = await asyncio.gather(*early, *late)
+    assert (first, third) == (b"1", b"3")
+    assert (second.code, second.detail) == ("signing_busy", "it has waited too long for its turn")
+    sealing.close()
+
+
 async def test_what_stands_in_line_at_the_end_fails(sealing):
     signer = Slow(Lanes("slow", 1, 2))
     first, second = await submitted(sealing, signer, b"x", b"y")

@@ -144,11 +144,13 @@ class Fixed(Resolver):
 
 
 @asynccontextmanager
-async def pool_to(origin: Origin, context, *, resolver=None, egress=None, limits=None, **timeouts):
-    """A pool whose clock the test moves: pool.ahead seconds before the loop's."""
+async def pool_to(origin: Origin, context, *, resolver=None, egress=None, limits=None, kept=10.0, **timeouts):
+    """A pool whose clock the test moves: pool.ahead seconds before the loop's.  kept: how long its bank is known to
+    keep an idle connection."""
     loop = asyncio.get_running_loop()
     dialer = Dialer(context, resolver or Resolver(30), egress=egress)
     pool = Pool(origin, dialer, Limits(**(limits or {})), Timeouts(**timeouts), Watched())
+    pool.patience.kept(kept)
     pool.ahead = 0.0
     pool.now = lambda: loop.time() + pool.ahead
     try:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from base64 import b64encode
 
 import pytest
 
 from proxy.core.secret import Secret
 from proxy.errors import UpstreamFailed
-from proxy.wire.dial import Dialer, Egress, Origin, Resolver
+from proxy.wire.dial import Dialer, Egress, Origin, Resolver, attach, connect
 from tests.wire.bank import Bank, Call, Fixed, pool_to
 from tests.wire.test_tls import End
 
@@ -197,3 +198,18 @@ async def pump(reader, writer) -> None:
             writer.write(data)
     except OSError:
         pass
+
+
+async def test_a_reset_as_early_as_can_be_leaves_no_socket_that_would_close_anothers_descriptor():
+    class Hasty(asyncio.Protocol):
+        def connection_made(self, transport):
+            transport.write(b"hello")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        sock = await connect(socket.AF_INET, *server.getsockname())
+        accepted, _ = server.accept()
+        accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        accepted.close()
+        await attach(sock, Hasty())
+        await asyncio.sleep(0)
+        assert sock.fileno() == -1

@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 from proxy.keys.guarded import shown
 
 SlotId = Annotated[int, Meta(ge=0)]
+_Seconds = Annotated[float, Meta(gt=0)]
 
 
 class Pkcs11Key(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -30,6 +31,7 @@ class Pkcs11Key(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     certificate_id: Annotated[str | None, Meta(description="The certificate on the token, by its id, in hex.")] = None
     pin_file: Annotated[str | None, Meta(description="File that holds the user PIN.")] = None
     pin_env: Annotated[str | None, Meta(description="Environment variable that holds the user PIN.")] = None
+    timeout: Annotated[_Seconds, Meta(description="Seconds for one signature: a request waits for it.")] = 10.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,11 +20,15 @@ from proxy.keys.pkcs11.settings import Name, Pkcs11Key, Place, certificate_name,
 from proxy.keys.pkcs11.thread import ModuleThread, thread_of
 from proxy.keys.pkcs11.token import Found
 from proxy.keys.rsa_signer import spki_sha256
-from proxy.keys.source import KeySource, LoadedKey
+from proxy.keys.source import KeySource, Lanes, LoadedKey
 from proxy.keys.unlock import Lock
 
-SIGN_DEADLINE_S: Final = 10.0
 LOAD_DEADLINE_S: Final = 30.0
+LANES: Final = 2
+"""One signature in the module's hands, and the next one ready for it."""
+WAITING: Final = 46
+"""With these two 48, which is less than the connections to one bank host: while a token hangs, applications with other
+keys still find some."""
 
 
 class Pkcs11Signer:
@@ -33,35 +37,42 @@ class Pkcs11Signer:
     It goes on working while the key is on the token, whatever a reload has put in its place.
     """
 
-    __slots__ = ("_key", "_pin", "_place", "_thread", "bits", "inline", "public_key", "spki_sha256")
+    __slots__ = ("_key", "_pin", "_place", "_thread", "_timeout", "bits", "inline", "lanes", "public_key",
+                 "spki_sha256")
 
     bits: int
     inline: bool
+    lanes: Lanes
     public_key: RSAPublicKey
     spki_sha256: str
     _thread: ModuleThread
     _place: Place
     _pin: Secret
     _key: tuple[Name, int]
+    _timeout: float
 
-    def __init__(self, thread: ModuleThread, place: Place, pin: Secret, key: Name, public_key: RSAPublicKey) -> None:
+    def __init__(self, thread: ModuleThread, place: Place, pin: Secret, key: Name, public_key: RSAPublicKey, *,
+                 timeout: float) -> None:
+        """timeout: seconds, of one signature."""
         bind = object.__setattr__
         bind(self, "_thread", thread)
         bind(self, "_place", place)
         bind(self, "_pin", pin)
         bind(self, "_key", (key, public_key.public_numbers().n))
+        bind(self, "_timeout", timeout)
+        bind(self, "lanes", Lanes(f"pkcs11 {thread.path}", LANES, WAITING, timeout))
         bind(self, "bits", public_key.key_size)
         bind(self, "inline", False)
         bind(self, "public_key", public_key)
         bind(self, "spki_sha256", spki_sha256(public_key))
 
     def sign(self, message: bytes) -> bytes:
-        """RSASSA-PKCS1-v1_5 with SHA-256 (RFC 8017 section 8.2), at most 10 seconds.
+        """RSASSA-PKCS1-v1_5 with SHA-256 (RFC 8017 section 8.2), at most `timeout` seconds.
 
         Raises KeyUnusable: signing_failed, pkcs11_token, pkcs11_pin, pkcs11_key.
         """
         return self._thread.run(lambda tokens: tokens.sign(self._place, self._pin, *self._key, message),
-                                deadline=SIGN_DEADLINE_S, code="signing_failed")
+                                deadline=self._timeout, code="signing_failed")
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError("a signer is immutable: a rotation makes a new one")
@@ -80,12 +91,13 @@ class Pkcs11Source(KeySource):
     """One key on a token.
 
     certificate_file: used where the settings name no certificate on the token.  environ: where pin_env is looked up at
-    each load.
+    each load.  early: its certificate need not be valid yet.
     """
 
     def __init__(self, settings: Pkcs11Key, certificate_file: str | None = None, *, allow_group_read: bool = False,
-                 environ: Mapping[str, str] = os.environ) -> None:
+                 environ: Mapping[str, str] = os.environ, early: bool = False) -> None:
         self._settings = settings
+        self._early = early
         self._certificate_file = certificate_file
         self._allow_group_read = allow_group_read
         self._environ = environ
@@ -97,7 +109,7 @@ class Pkcs11Source(KeySource):
         return tuple(path for path in (self._settings.pin_file, self._certificate_file) if path is not None)
 
     def load(self, now: datetime) -> LoadedKey:
-        """Looks at the token anew; blocks for at most 40 seconds.  now: aware.
+        """Looks at the token anew; blocks for at most 30 seconds and one signature.  now: aware.
 
         Raises KeyUnusable: pkcs11_*, key_type, and what `admit` refuses.
         """
@@ -108,7 +120,8 @@ class Pkcs11Source(KeySource):
                            deadline=LOAD_DEADLINE_S, code="pkcs11_token")
         certificate = _certificate_of(found.modulus, found.certificates or self._in_file())
         public_key = _public_key(found, certificate, f"{where}, key with {name}")
-        return admit(Pkcs11Signer(thread, where, pin, name, public_key), public_key, certificate, now)
+        signer = Pkcs11Signer(thread, where, pin, name, public_key, timeout=settings.timeout)
+        return admit(signer, public_key, certificate, now, early=self._early)
 
     def _in_file(self) -> tuple[bytes, ...]:
         path = self._certificate_file

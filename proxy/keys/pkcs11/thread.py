@@ -33,7 +33,7 @@ class ModuleThread:
     """
 
     def __init__(self, path: str, load: Callable[[str], Tokens] = Tokens, waiting: int = WAITING) -> None:
-        self._path = path
+        self.path = path
         self._load = load
         self._tokens: Tokens | None = None
         self._jobs: queue.Queue[tuple[Future[Any], Callable[[Tokens], Any]] | None] = queue.Queue(waiting)
@@ -97,7 +97,7 @@ class ModuleThread:
     def _do(self, job: Future[Any], work: Callable[[Tokens], Any]) -> None:
         try:
             if self._tokens is None:
-                self._tokens = self._load(self._path)
+                self._tokens = self._load(self.path)
             result = work(self._tokens)
         except BaseException as error:  # noqa: BLE001 - whoever waits is told, and the thread lives on
             job.set_exception(error)

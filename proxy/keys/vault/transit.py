@@ -48,7 +48,7 @@ class TransitSigner:
         self.bits = public_key.key_size
         self.spki_sha256 = spki_sha256(public_key)
         lanes = vault.settings.transit_lanes
-        self.lanes = Lanes("vault-transit", lanes, lanes * _WAITING)
+        self.lanes = Lanes("vault-transit", lanes, lanes * _WAITING, vault.settings.transit_timeout)
 
     def sign(self, message: bytes) -> bytes:
         """Raises KeyUnusable within transit_timeout.  What comes back is verified: a bank must not see a bad one."""
@@ -85,9 +85,11 @@ class TransitSigner:
 class TransitSource(KeySource):
     """One Transit key with its certificate."""
 
-    def __init__(self, vault: Vault, settings: TransitKey) -> None:
+    def __init__(self, vault: Vault, settings: TransitKey, *, early: bool = False) -> None:
+        """early: its certificate need not be valid yet."""
         self._vault = vault
         self._settings = settings
+        self._early = early
         self._name = f"{settings.mount}/{settings.key}"
 
     def describe(self) -> str:
@@ -117,7 +119,7 @@ class TransitSource(KeySource):
         versions = self._versions(self._vault.budget())
         version, warning = self._choose(versions, certificate)
         signer = TransitSigner(self._vault, self._settings, version, versions[version])
-        loaded = admit(signer, versions[version], certificate, now)
+        loaded = admit(signer, versions[version], certificate, now, early=self._early)
         warnings = (*loaded.warnings, *warning)
         return LoadedKey(signer, loaded.certificate, warnings, loaded.public_key)
 

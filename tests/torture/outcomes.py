@@ -1,0 +1,50 @@
+"""Holds what callers were told against what the bank did."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from tests.e2e.line import Answer, Cut, connected, post, request
+
+
+async def told(port: int, method: str, target: str) -> str:
+    """One call on a connection of its own. -> "answered" (2xx), "bank NNN", "cut", or the proxy's word: no, maybe"""
+    raw = post(target, method=method) if method in ("POST", "PUT", "PATCH") else request(method, target)
+    try:
+        async with connected(port) as line:
+            return word(await line.ask(raw))
+    except (Cut, ConnectionError):
+        return "cut"
+
+
+def word(answer: Answer) -> str:
+    if answer.all("Signing-Proxy-Upstream-Sent"):
+        return answer.problem[2]
+    return "answered" if 200 <= answer.status < 300 else f"bank {answer.status}"
+
+
+@dataclass(slots=True)
+class Books:
+    """told: what each caller heard, by target.  twice, lost, lies: targets that break a promise."""
+
+    told: dict[str, str] = field(default_factory=dict)
+    twice: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    lies: list[str] = field(default_factory=list)
+
+    def compare(self, executed: Iterable[str]) -> None:
+        """executed: the targets that the bank acted on, one entry for each time."""
+        counts = Counter(executed)
+        for target, word in self.told.items():
+            times = counts[target]
+            if times > 1:
+                self.twice.append(target)
+            if word == "answered" and times == 0:
+                self.lost.append(target)
+            if times and (word == "no" or word.startswith("bank")):
+                self.lies.append(target)
+
+    def summary(self) -> str:
+        return ", ".join(f"{word} {count}" for word, count in sorted(Counter(self.told.values()).items()))

@@ -1,0 +1,18 @@
+"""The parts in the order in which they run."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from tests.torture import nothing_is_sent_twice, signed_is_sent, stop_loses_nothing, the_keep_alive_race
+from tests.torture.figures import Figure
+from tests.torture.ground import Ground
+
+Part = Callable[[Ground, float], Awaitable[list[Figure]]]
+
+PARTS: dict[str, Part] = {
+    "signed-is-sent": signed_is_sent.run,
+    "nothing-is-sent-twice": nothing_is_sent_twice.run,
+    "keep-alive-race": the_keep_alive_race.run,
+    "stop-loses-nothing": stop_loses_nothing.run,
+}

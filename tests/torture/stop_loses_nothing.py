@@ -1,0 +1,115 @@
+"""SIGTERM with a hundred keep-alive callers, SIGKILL at any moment: no request is lost without a word.
+
+Inside the drain window every request that a caller managed to send is answered.  What a caller sends after the
+listener has closed was never accepted by the proxy, and is told by the kernel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from dataclasses import dataclass, field
+from random import Random
+
+from proxy.emulator import Emulator
+from tests.e2e.child import Child
+from tests.e2e.line import Cut, connected, post
+from tests.torture.figures import Figure, at_most, none_of, scaled
+from tests.torture.ground import Ground
+from tests.torture.outcomes import Books, word
+
+PROMISE = "stop and start"
+RUNS, KILLS, CALLERS, SEED = 50, 20, 100, 20261121
+WINDOW_S, GRACE_S = 0.5, 5.0
+
+
+async def run(ground: Ground, size: float) -> list[Figure]:
+    return [*await _terminated(ground, scaled(RUNS, size, least=1)), *await _killed(ground, scaled(KILLS, size))]
+
+
+@dataclass(slots=True)
+class _Crowd:
+    """Callers that go on until nobody listens.  sent: when each call in hand was begun."""
+
+    port: int
+    run: int
+    books: Books = field(default_factory=Books)
+    began: dict[str, float] = field(default_factory=dict)
+    signalled: float = float("inf")
+
+    async def caller(self, name: int) -> None:
+        number = 0
+        while True:
+            try:
+                async with connected(self.port) as line:
+                    while True:
+                        number += 1
+                        target = f"/echo/stop/{self.run}/{name}/{number}"
+                        self.began[target] = time.monotonic()
+                        try:
+                            answer = await line.ask(post(target))
+                        except Cut:
+                            self.books.told[target] = "cut"
+                            return
+                        self.books.told[target] = word(answer)
+                        if answer.all("Connection"):
+                            break
+            except (ConnectionError, OSError):
+                return                          # nobody listens: nothing was sent
+
+    def failed_inside(self) -> list[str]:
+        """Calls begun before the window ended that got no answer."""
+        end = self.signalled + WINDOW_S
+        return [target for target, said in self.books.told.items() if said != "answered" and self.began[target] < end]
+
+
+async def _terminated(ground: Ground, runs: int) -> list[Figure]:
+    calls, failed, late, longest, codes, untold = 0, 0, 0, 0.0, set(), 0
+    for number in range(runs):
+        async with ground.bank(keep=100_000) as bank, ground.child(
+                bank, min_sigterm_delay=WINDOW_S, max_sigterm_delay=GRACE_S, quiet=True) as child:
+            crowd, tasks = await _busy(bank, child, number)
+            crowd.signalled = time.monotonic()
+            child.signal(signal.SIGTERM)
+            codes.add(await child.ended())
+            longest = max(longest, time.monotonic() - crowd.signalled)
+            await asyncio.gather(*tasks)
+            crowd.books.compare(execution.target for execution in bank.executions)
+        calls += len(crowd.books.told)
+        failed += len(crowd.failed_inside())
+        late += sum(said == "cut" for said in crowd.books.told.values())
+        untold += len(crowd.books.twice) + len(crowd.books.lost) + len(crowd.books.lies)
+    return [none_of(PROMISE, f"requests that failed inside the drain window, {runs} × SIGTERM, {CALLERS} callers",
+                    failed, calls, f"{late} cut after it, as their connection was never accepted"),
+            none_of(PROMISE, "executed twice, or lost without a word", untold, calls),
+            none_of(PROMISE, "exit codes other than 143", len(codes - {143}), runs),
+            at_most(PROMISE, "longest time to exit", longest, GRACE_S, " s")]
+
+
+async def _busy(bank: Emulator, child: Child, number: int) -> tuple[_Crowd, list[asyncio.Task[None]]]:
+    crowd = _Crowd(child.port, number)
+    tasks = [asyncio.create_task(crowd.caller(name)) for name in range(CALLERS)]
+    while bank.executions.total < 3 * CALLERS:
+        await asyncio.sleep(0.005)
+    return crowd, tasks
+
+
+async def _killed(ground: Ground, kills: int) -> list[Figure]:
+    """The same configuration starts again after each, with nothing to clean up by hand."""
+    random, calls, untold, cut = Random(SEED), 0, 0, 0
+    async with ground.bank(keep=200_000) as bank:
+        for number in range(kills):
+            async with ground.child(bank, quiet=True, ca_directory=str(ground.client_ca)) as child:
+                crowd = _Crowd(child.port, RUNS + number)
+                tasks = [asyncio.create_task(crowd.caller(name)) for name in range(10)]
+                await asyncio.sleep(random.random() * 0.2)
+                child.signal(signal.SIGKILL)
+                await child.ended()
+                await asyncio.gather(*tasks)
+            calls += len(crowd.books.told)
+            cut += sum(said == "cut" for said in crowd.books.told.values())
+            crowd.books.compare(execution.target for execution in bank.executions)
+            untold += len(crowd.books.twice) + len(crowd.books.lost)
+    return [none_of(PROMISE, f"executed twice, or lost without a word, {kills} × SIGKILL and a start after it", untold,
+                    calls, f"{cut} callers were cut off")]

@@ -1,0 +1,44 @@
+"""Every promise of `make torture`, at a size that takes seconds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+import uvloop
+
+from tests.torture.figures import Figure, table
+from tests.torture.ground import ground
+from tests.torture.parts import PARTS
+
+SIZES = {"signed-is-sent": 0.06, "nothing-is-sent-twice": 0.006, "stop-loses-nothing": 0.02}
+NOT_HERE = {"keep-alive-race": "a rate of one in ten thousand shows in ten thousand calls on a quiet machine"}
+
+
+def test_every_part_is_here_or_says_why_not():
+    assert {*SIZES, *NOT_HERE} == {*PARTS}
+
+
+@pytest.fixture(params=SIZES)
+def figures(request: pytest.FixtureRequest) -> Iterator[list[Figure]]:
+    async def run() -> list[Figure]:
+        async with ground() as place:
+            return await PARTS[request.param](place, SIZES[request.param])
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        yield runner.run(run())
+
+
+@pytest.mark.timeout(240)
+def test_it_holds(figures):
+    assert figures
+    assert all(figure.met for figure in figures), "\n" + table(figures)
+
+
+def test_a_missed_limit_is_seen():
+    """The table and the exit code hang on `met`, so that must be able to be False."""
+    from tests.torture.figures import at_least, at_most, none_of
+
+    assert not any(figure.met for figure in (none_of("", "", 1, 10), none_of("", "", 0, 0), at_most("", "", 2, 1),
+                                             at_least("", "", 1, 2)))
