@@ -31,8 +31,8 @@ _TOKEN_BYTES: Final = 24
 
 
 class Inspector:
-    """Made on the event loop.  tape: the gateway's observer.  admin_tokens: those of the admin port, which open it too;
-    where none are configured the inspector makes one of its own."""
+    """Made on the event loop.  tape: the gateway's observer.  admin_tokens: those of the admin port, which open it as
+    well as the one that is made here."""
 
     def __init__(self, config: Config, gateway: Gateway, telemetry: Telemetry, report: Report, listeners: Listeners, *,
                  known: Callable[[], Iterable[Secret]]) -> None:
@@ -46,8 +46,7 @@ class Inspector:
         self._listeners = listeners
         self._known = known
         self.admin_tokens: Callable[[], Sequence[Secret]] = tuple
-        configured = config.admin_token_file is not None or config.admin_token_env is not None
-        self._minted = None if configured else Secret(secrets.token_urlsafe(_TOKEN_BYTES).encode())
+        self._minted = Secret(secrets.token_urlsafe(_TOKEN_BYTES).encode())
         self._store = Store(config.inspect_exchanges, config.inspect_memory)
         self._viewers = Viewers()
         self._spool = (SpoolFile(config.inspect_spool_file, config.inspect_spool_bytes)
@@ -61,13 +60,13 @@ class Inspector:
         return self._desk.table()
 
     def tokens(self) -> Sequence[Secret]:
-        return (self._minted,) if self._minted is not None else self.admin_tokens()
+        return (self._minted, *self.admin_tokens())
 
-    def url(self) -> str:
-        """What to open once the admin port is.  The token stands behind '#', which no browser sends anywhere."""
+    def url(self, *, token: bool) -> str:
+        """What to open once the admin port is.  token: with it, behind '#', which no browser sends anywhere."""
         address, port = next((address, port) for name, address, port in self._listeners if name == ADMIN)
-        token = f"#token={self._minted.reveal().decode()}" if self._minted is not None else ""
-        return f"http://{where(_reachable(address), port)}{PAGE.decode()}{token}"
+        behind = f"#token={self._minted.reveal().decode()}" if token else ""
+        return f"http://{where(_reachable(address), port)}{PAGE.decode()}{behind}"
 
     async def close(self) -> None:
         self._viewers.close()

@@ -49,7 +49,7 @@ def run(ctx: click.Context, /, config_file: str | None, with_emulator: bool, dir
         config = load_config(str(bank.config_file), flags)
         bank.require_free_ports(config)
         return _serve(config, lambda running: click.echo(describe(
-            bank, running.listeners, _inspector(running))))
+            bank, running.listeners, _inspector(running, token=True))))
 
 
 def _configured(config_file: str | None, flags: Mapping[str, object]) -> Config:
@@ -63,13 +63,15 @@ def _configured(config_file: str | None, flags: Mapping[str, object]) -> Config:
 
 
 def _say_inspector(running: Running) -> None:
-    """To whoever has started it, and to no log: the address holds the token."""
-    if (address := _inspector(running)) is not None:
+    """To whoever has started it, and to no log: the address holds the token, unless there is an admin token."""
+    config = running.config
+    address = _inspector(running, token=config.admin_token_file is None and config.admin_token_env is None)
+    if address is not None:
         click.echo(f"inspector: {address}")
 
 
-def _inspector(running: Running) -> str | None:
-    return running.inspector.url() if running.inspector is not None else None
+def _inspector(running: Running, *, token: bool) -> str | None:
+    return running.inspector.url(token=token) if running.inspector is not None else None
 
 
 def _serve(config: Config, ready: Callable[[Running], None] = lambda running: None) -> int:

@@ -116,6 +116,10 @@ class Masks:
             self.found.append(where)
         return shown
 
+    def sentence(self, text: str) -> str:
+        """Words for a person, which may repeat a value."""
+        return self._free(text.encode(), parameters=False).decode()
+
     def body(self, body: bytes, where: str, *, form: bool = False) -> bytes:
         """form: its Content-Type says so."""
         shown = self._known_in(body)

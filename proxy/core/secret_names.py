@@ -11,17 +11,18 @@ from functools import lru_cache
 from typing import Final
 
 SHOWN_HEADERS: Final = frozenset(b"""
-age agreement-number allow alt-svc cache-control connection cross-origin-opener-policy cross-origin-resource-policy date
-digest etag expect expires from host keep-alive last-modified link location max-forwards nel origin pragma prefer
-preference-applied proxy-connection proxy-status range referer referrer-policy repr-digest report-to retry-after server
-signature signature-input strict-transport-security te traceparent trailer transfer-encoding upgrade
-upgrade-insecure-requests user-agent vary via want-digest warning www-authenticate x-correlation-id
-x-global-transaction-id x-ibm-client-id x-frame-options x-powered-by x-request-id x-response-scenarios x-xss-protection
+age agreement-number allow alt-svc cache-control connection cross-origin-opener-policy cross-origin-resource-policy
+date digest etag expect expires forwarded from host keep-alive last-modified link location max-forwards nel origin
+pragma prefer preference-applied proxy-connection proxy-status range referer referrer-policy report-to repr-digest
+retry-after server signature signature-input strict-transport-security te traceparent trailer transfer-encoding true-
+client-ip upgrade upgrade-insecure-requests user-agent vary via want-digest warning www-authenticate x-client-ip
+x-correlation-id x-frame-options x-global-transaction-id x-ibm-client-id x-powered-by x-real-ip x-request-id
+x-response-scenarios x-xss-protection
 """.split())
 """Lower case."""
 SHOWN_PREFIXES: Final = (b"accept", b"access-control-", b"content-", b"if-", b"psu-", b"ratelimit-", b"sec-ch-",
                          b"sec-fetch-", b"signing-proxy-", b"tpp-", b"x-burstlimit-", b"x-content-type-",
-                         b"x-nordea-", b"x-ratelimit-")
+                         b"x-forwarded-", b"x-nordea-", b"x-ratelimit-")
 
 WORDS: Final = ("token", "secret", "passw", "passphrase", "passcode", "credential", "privatekey", "apikey",
                  "subscriptionkey", "authorization", "authcode", "cookie", "sessionid", "assertion", "bearer",

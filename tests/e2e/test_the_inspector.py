@@ -227,7 +227,7 @@ async def test_the_admin_token_opens_it_where_there_is_one(bank, start_proxy, tm
     (tmp_path / "token").chmod(0o600)
     proxy = await start_proxy(bank, inspect=True, admin_token_file=str(tmp_path / "token"))
     assert (await ask(proxy, "exchanges", given="the-admin-token-of-this-test")).status == 200
-    assert "#" not in proxy.running.inspector.url()
+    assert "#" not in proxy.running.inspector.url(token=False)
 
 
 async def test_off_there_is_nothing(bank, start_proxy):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from proxy.core.digest import canonical_form, is_form
 from proxy.core.exchange import Exchange
@@ -68,6 +68,8 @@ class Developer:
             self._add_sealed(masks, kept, recording, raw)
             self._add_answer(masks, kept, recording)
             kept.dialled = recording.dialled
+            if recording.diagnosis is not None:
+                kept.diagnosis = _without(masks, recording.diagnosis.document())
         kept.found = tuple(dict.fromkeys(masks.found))
         kept.weigh()
         return kept
@@ -152,6 +154,15 @@ class Developer:
         shown = masks.body(kept, where, form=is_form(content_type))
         return Body(shown, size, len(kept) if not decoded_from else min(size, self.cap), decoded_from, cut=cut,
                     masked=shown is not kept)
+
+
+def _without(masks: Masks, value: Any) -> Any:
+    """The document with secrets masked in its sentences: a bank may repeat what it was sent."""
+    if isinstance(value, dict):
+        return {name: _without(masks, one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_without(masks, one) for one in value]
+    return masks.sentence(value) if isinstance(value, str) else value
 
 
 def _digest_over(draft: Draft, *, whole: bool) -> tuple[str, bytes]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from proxy.core.exchange import Exchange
 from proxy.core.message import Field
@@ -91,7 +93,8 @@ class Answered:
 class Kept:
     """One call.  id: its number in this process.  at: when it was over, seconds since the epoch.
 
-    replay_of: the id of the call it repeats, 0 for none.  found: where something was masked.
+    diagnosis: its document, without values that are secret.  replay_of: the id of the call it repeats, 0 for none.
+    found: where something was masked.
     """
 
     id: int
@@ -101,6 +104,7 @@ class Kept:
     sent: Sent | None = None
     seal: Seal | None = None
     answered: Answered | None = None
+    diagnosis: Mapping[str, Any] | None = None
     dialled: float = 0.0
     replay_of: int = 0
     found: tuple[str, ...] = ()

@@ -28,9 +28,10 @@ def summary(call: Kept) -> dict[str, Any]:
     return {
         "id": call.id, "at": _time(call.at), "method": asked.method if asked is not None else exchange.method,
         "path": _path(call), "route": exchange.route, "status": exchange.status, "outcome": exchange.outcome,
-        "refused_by": exchange.refused_by, "code": exchange.code, "sent": exchange.sent, "form": exchange.form,
-        "total_ms": _ms(exchange.timings.total), "request_id": exchange.request_id, "verdict": verdict(call),
-        "replay_of": call.replay_of or None,
+        "refused_by": exchange.refused_by, "code": exchange.code,
+        "cause": call.diagnosis["cause"] if call.diagnosis is not None else "", "sent": exchange.sent,
+        "form": exchange.form, "total_ms": _ms(exchange.timings.total), "request_id": exchange.request_id,
+        "verdict": verdict(call), "replay_of": call.replay_of or None,
     }
 
 
@@ -62,7 +63,7 @@ def document(call: Kept) -> dict[str, Any]:
         **_asked(call.asked, call.sent), **_sent(call.asked, call.sent), **_answered(call), **_seal(call.seal),
         "queue_ms": _ms(timings.queue), "connect_ms": _ms(call.dialled), "sign_ms": _ms(timings.sign),
         "first_byte_ms": _ms(timings.upstream), "total_ms": _ms(timings.total),
-        "diagnosis": None, "masked": list(call.found), "replayable": not why_not_replayable(call),
+        "diagnosis": call.diagnosis, "masked": list(call.found), "replayable": not why_not_replayable(call),
         "why_not_replayable": why_not_replayable(call),
     }
 

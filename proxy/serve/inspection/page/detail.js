@@ -156,13 +156,13 @@ function reason(call) {
 function diagnosis(found, call) {
   const [first, ...others] = found.causes;
   return h("section", { class: "why", "aria-label": "Diagnosis" },
-    h("h3", {}, first.title),
+    h("h3", {}, first.what),
     first.evidence.length > 0 && h("ul", { class: "evidence" }, first.evidence.map((one) => h("li", {}, visible(one)))),
     found.scope && h("p", { class: "scope" }, visible(found.scope)),
-    h("p", { class: "fix" }, h("b", {}, "What to do"), " ", visible(first.do)),
-    h("p", { class: "faint" }, first.certainty && [first.certainty, " · "], "whose side: ", h("b", {}, first.side), " · ", h("code", {}, first.cause), call.code && [" · the bank says ", h("code", {}, visible(call.code))]),
+    h("p", { class: "fix" }, h("b", {}, "What to do"), " ", visible(first.todo)),
+    h("p", { class: "faint" }, h("span", { class: "badge" }, first.certainty), " whose side: ", h("b", {}, first.side), " · ", h("code", {}, first.cause), call.code && [" · the bank says ", h("code", {}, visible(call.code))]),
     others.length > 0 && h("details", {}, h("summary", {}, `Other causes (${others.length})`),
-      h("ul", {}, others.map((one) => h("li", {}, h("b", {}, one.title), " ", visible(one.evidence.join(" ")), " ", visible(one.do))))));
+      h("ul", {}, others.map((one) => h("li", {}, h("b", {}, one.what), " ", visible(one.evidence.join(" ")), " ", visible(one.todo))))));
 }
 
 const STEPS = [

@@ -56,7 +56,7 @@ export class List {
     const [, , fits] = FILTERS.find(([name]) => name === this.filter);
     return this.calls.filter((one) => {
       if (!fits(one)) return false;
-      const text = [one.method, one.path, one.route, one.status, one.code, one.verdict, one.request_id, one.outcome].join(" ").toLowerCase();
+      const text = [one.method, one.path, one.route, one.status, one.code, one.cause, one.verdict, one.request_id, one.outcome].join(" ").toLowerCase();
       return words.every((word) => text.includes(word));
     });
   }
@@ -134,7 +134,7 @@ export class List {
 
 function row(one) {
   const [sign, words] = VERDICTS[one.verdict];
-  const code = one.code || (one.verdict === "left" ? "the caller left" : "");
+  const code = [one.code || (one.verdict === "left" ? "the caller left" : ""), one.cause].filter(Boolean).join(" \u2190 ");
   return h("li", {
     id: "call-" + one.id, role: "option", class: "row " + one.verdict, "data-id": one.id, "aria-selected": "false",
     "aria-label": `${one.method} ${plain(one.path)}, ${one.status || "no answer"}, ${words}${code ? ", " + plain(code) : ""}, ${millis(one.total_ms)}`,
