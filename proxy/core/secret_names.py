@@ -14,8 +14,8 @@ SHOWN_HEADERS: Final = frozenset(b"""
 age agreement-number allow alt-svc cache-control connection cross-origin-opener-policy cross-origin-resource-policy
 date digest etag expect expires forwarded from host keep-alive last-modified link location max-forwards nel origin
 pragma prefer preference-applied proxy-connection proxy-status range referer referrer-policy report-to repr-digest
-retry-after server signature signature-input strict-transport-security te traceparent trailer transfer-encoding true-
-client-ip upgrade upgrade-insecure-requests user-agent vary via want-digest warning www-authenticate x-client-ip
+retry-after server signature signature-input strict-transport-security te traceparent trailer transfer-encoding
+true-client-ip upgrade upgrade-insecure-requests user-agent vary via want-digest warning www-authenticate x-client-ip
 x-correlation-id x-frame-options x-global-transaction-id x-ibm-client-id x-powered-by x-real-ip x-request-id
 x-response-scenarios x-xss-protection
 """.split())
