@@ -17,9 +17,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from proxy import __version__
-from proxy.app import compose, process, status
+from proxy.app import announcing, compose, process, status
 from proxy.app.actions import Actions
 from proxy.app.admin_port import AdminPort
+from proxy.app.audit_trail import AuditTrail
 from proxy.app.ending import Ending
 from proxy.app.expiry import Expiry
 from proxy.app.inspecting import ADMIN, Inspector, inspector
@@ -112,12 +113,12 @@ class Running:
             self.passages, limits=config.limits, timeouts=config.timeouts, telemetry=self.telemetry,
             log=self.lines, full_paths=config.log_paths == "full")
         self.level = LogLevel(config, self.gateway, self.lines)
+        self.audit = AuditTrail(config.audit, self.gateway, self.telemetry)
         self.diagnoses = Diagnoses(self.telemetry.diagnoses, self.level.lines_for_warnings)
         self.gateway.watch(self.diagnoses)
         self.gateway.hint = self.diagnoses.hint if config.hint_header else None
         self.server = Server(self.gateway, config.limits, config.timeouts)
-        self.health = Health({f"application {name}": (lambda ring=ring: status.key_check(ring))  # type: ignore[misc]
-                              for name, ring in rings.items()})
+        self.health = Health({**status.key_checks(rings), **self.audit.checks()})
         self.inspector: Inspector | None = inspector(self) if config.inspect else None
         self._admin = AdminPort(config, environ, self._table(), self.inspector) if config.admin else None
         self._reloads = Reloads(rings, self.doors, self.telemetry, self._watch_died, self.token_files())
@@ -128,7 +129,7 @@ class Running:
     async def start(self) -> bool:
         """Opens every listener once there are keys; -> False: a signal came first.
 
-        Raises StartFailed, SocketUnfit, KeyUnusable.
+        Raises StartFailed, SocketUnfit, KeyUnusable, ProxyError of the audit trail.
         """
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(_unforeseen)
@@ -136,6 +137,7 @@ class Running:
             loop.add_signal_handler(number, self._on_signal, number)
         self._open_files()
         self._measure()
+        await self.audit.open()
         if self._admin is not None:
             self.listeners += [(ADMIN, address, port) for address, port in await self._admin.open(self.doors)]
         if not await self._load_keys():
@@ -205,11 +207,8 @@ class Running:
                         "files or lower limits.connections", allowed, wanted)
 
     def _announce(self) -> None:
-        for ring in self.rings.values():
-            for key in ring.rings():
-                for sentence in key.current.warnings if key.current is not None else ():
-                    log.warning("application %s: %s", key.name, sentence)
-        self._announce_authority()
+        announcing.keys(self.rings)
+        announcing.authority(self.authority)
         places = self._places()
         log.info("signing-proxy %s is ready: %s", __version__, places)
         self._notify.ready(places)
@@ -217,23 +216,13 @@ class Running:
     def _places(self) -> str:
         return ", ".join(f"{name} {where(address, port)}" for name, address, port in self.listeners)
 
-    def _announce_authority(self) -> None:
-        authority = self.authority
-        if authority is None:
-            return
-        for sentence in authority.warnings:
-            log.warning("certificate authority: %s", sentence)
-        log.info("tunnels to %s end here, with the certificate authority %s… until %s; 'signing-proxy ca env' tells "
-                 "clients where it is", ", ".join(authority.hosts), authority.fingerprint_sha256[:16],
-                 authority.not_after.date())
-
     # --- while it runs
 
     def report(self) -> Mapping[str, object]:
         return {**status.status_report(
             state=self.health.state, log_level=self.level.current, since=self.since, listeners=self.listeners,
             rings=self.rings, gateway=self.gateway, server=self.server, pools=self.pools, passages=self.passages,
-            authority=self.authority), "diagnoses": self.diagnoses.report()}
+            authority=self.authority), "diagnoses": self.diagnoses.report(), "audit": self.audit.report()}
 
     def _tick(self) -> None:
         self._ticking = asyncio.get_running_loop().call_later(_TICK, self._tick)
@@ -257,6 +246,7 @@ class Running:
     async def reload(self) -> Reloaded:
         """Reads again what may have changed, as on SIGHUP."""
         self._notify.reloading()
+        self.audit.reopen()
         found = await self._reloads.everything()
         self._notify.ready(self._places())
         return found
@@ -303,6 +293,7 @@ class Running:
         for pool in self.pools.values():
             await pool.close()
         self.gateway.close()
+        await self.audit.close()
         self.doors.close()
         self._notify.close()
         await self.lines.close()

@@ -8,6 +8,7 @@ from email.utils import formatdate
 from typing import TYPE_CHECKING
 
 from proxy.app.listeners import tls_context
+from proxy.audit.place import judge as judge_trail
 from proxy.cli import applications, authorities, material
 from proxy.cli.rows import Row
 from proxy.cli.sealing import Sealer, seal
@@ -83,6 +84,11 @@ def _files(config: Config) -> Iterator[Row]:
             yield Row("file", "upstream_ca_file", True, "")
         except KeyUnusable as error:
             yield Row.problem("file", "upstream_ca_file", error)
+    if config.audit is not None:
+        try:
+            yield Row("file", "audit", True, judge_trail(config.audit.file))
+        except ProxyError as error:
+            yield Row.problem("file", "audit", error)
 
 
 def _listeners(config: Config) -> Iterator[Row]:

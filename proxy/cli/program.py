@@ -15,12 +15,13 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("proxy.cli.run:run", "Run the proxy."),
     "check": ("proxy.cli.check:check", "Check configuration, keys, certificates and routes."),
     "sign": ("proxy.cli.sign:sign", "Sign one request and show how."),
-    "verify": ("proxy.cli.verify:verify", "Judge a captured request, and explain the first difference."),
+    "verify": ("proxy.cli.verify:verify", "Judge a captured request, and find the mistake in it."),
     "emulator": ("proxy.emulator.command:emulator", "Run a strict stand-in for the bank."),
     "cert": ("proxy.cli.cert:cert", "Show, judge, request and hand over QSealC certificates."),
     "ssa": ("proxy.cli.ssa:ssa", "Make and judge the Software Statement Assertion of the onboarding."),
     "ca": ("proxy.cli.ca:ca", "Make, show and hand over the CA that tunnels are intercepted with."),
     "exec": ("proxy.cli.execute:exec_", "Run a command whose calls to the bank go through the proxy."),
+    "audit": ("proxy.cli.audit:audit", "Judge and read the audit trail."),
     "config": ("proxy.cli.configuration:config", "Show the configuration or its JSON Schema."),
     "reload": ("proxy.cli.actions:reload", "Let a running proxy read keys and secrets again."),
     "rotate": ("proxy.cli.actions:rotate", "Let a running proxy sign with the other key."),
@@ -35,7 +36,7 @@ Examples:
   signing-proxy run --config-file config/production.yaml
   signing-proxy check --config-file config/production.yaml --connect
   signing-proxy sign --config-file config/production.yaml /personal/v5/accounts
-  signing-proxy verify --certificate-file qsealc.pem < request.http
+  signing-proxy verify --explain --certificate qsealc.pem failing-curl.txt
 """
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from proxy.audit.settings import AuditSettings
 from proxy.core.destinations import Policy
 from proxy.core.profiles import PROFILES
 from proxy.core.signing import EmptyBody, FormRule
@@ -239,6 +240,8 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         None)
     limits: Annotated[Limits, Meta(description="Bounds in bytes or counts.")] = msgspec.field(default_factory=Limits)
     timeouts: Annotated[Timeouts, Meta(description="Deadlines in seconds.")] = msgspec.field(default_factory=Timeouts)
+    audit: Annotated[AuditSettings | None, Meta(description=(
+        "Keep a record of everything that is signed ([how](audit.md))."))] = None
     self_verify: Annotated[bool | None, Meta(description=(
         "Before a request is sent, parse its bytes again and check signature, digest and headers with the "
         "certificate's public key, by code that shares nothing with the signer; a mismatch is 500 and is not sent. By "

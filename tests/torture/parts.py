@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from tests.torture import nothing_is_sent_twice, signed_is_sent, stop_loses_nothing, the_keep_alive_race
+from tests.torture import (
+    nothing_is_sent_twice,
+    reload_under_load,
+    signed_is_sent,
+    stop_loses_nothing,
+    the_keep_alive_race,
+)
 from tests.torture.figures import Figure
 from tests.torture.ground import Ground
 
@@ -14,5 +20,6 @@ PARTS: dict[str, Part] = {
     "signed-is-sent": signed_is_sent.run,
     "nothing-is-sent-twice": nothing_is_sent_twice.run,
     "keep-alive-race": the_keep_alive_race.run,
+    "reload-under-load": reload_under_load.run,
     "stop-loses-nothing": stop_loses_nothing.run,
 }
