@@ -25,5 +25,5 @@ def authority(found: Authority | None) -> None:
         return
     for sentence in found.warnings:
         log.warning("certificate authority: %s", sentence)
-    log.info("tunnels to %s end here, with the certificate authority %s… until %s; 'signing-proxy ca env' tells clients "
-             "where it is", ", ".join(found.hosts), found.fingerprint_sha256[:16], found.not_after.date())
+    log.info("tunnels to %s end here, with the certificate authority %s… until %s; 'signing-proxy ca env' tells "
+             "clients where it is", ", ".join(found.hosts), found.fingerprint_sha256[:16], found.not_after.date())
