@@ -16,10 +16,10 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from proxy import __version__
-from proxy.app import announcing, compose, process, status
+from proxy.app import compose, process, status
 from proxy.app.actions import Actions
 from proxy.app.admin_port import AdminPort
+from proxy.app.announce import announce
 from proxy.app.audit_trail import AuditTrail
 from proxy.app.ending import Ending
 from proxy.app.expiry import Expiry
@@ -155,7 +155,8 @@ class Running:
         self._tick()
         process.settle()
         self.health.started = True
-        self._announce()
+        announce(self._places(), self.rings, self.authority)
+        self._notify.ready(self._places())
         return True
 
     async def _load_keys(self) -> bool:
@@ -163,17 +164,8 @@ class Running:
         wait_s = self.vault.settings.start_timeout if self.vault is not None else 0.0
         keys = KeyStart(self.rings, wait_s)
         self.health.waiting = lambda: keys.waiting
-        loading, ended = asyncio.ensure_future(keys.load()), asyncio.ensure_future(self.ending.wait())
-        try:
-            await asyncio.wait((loading, ended), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (loading, ended):
-                task.cancel()
-            await asyncio.wait((loading, ended))
-        if self.ending.asked:
-            log.info("stopping before the keys are there")
+        if not await keys.load_unless(self.ending):
             return False
-        loading.result()
         compose.count_rotations(self.rings, self.telemetry)
         return True
 
@@ -205,13 +197,6 @@ class Running:
         if allowed < wanted:
             log.warning("only %d files may be open, but limits allow connections that need %d; raise the limit on open "
                         "files or lower limits.connections", allowed, wanted)
-
-    def _announce(self) -> None:
-        announcing.keys(self.rings)
-        announcing.authority(self.authority)
-        places = self._places()
-        log.info("signing-proxy %s is ready: %s", __version__, places)
-        self._notify.ready(places)
 
     def _places(self) -> str:
         return ", ".join(f"{name} {where(address, port)}" for name, address, port in self.listeners)
