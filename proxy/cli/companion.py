@@ -45,6 +45,7 @@ routes:
     host: {host}
 upstream_ca_file: {ca}
 ca_directory: {ca_directory}
+admin_token_file: {admin_token}
 self_verify: true
 """
 
