@@ -52,8 +52,8 @@ LOCAL = (
             "Check the file, the environment variable or the field in Vault."),
     # --- the audit trail, never by HTTP
     Problem("audit_unusable", 0, "The file of the audit trail cannot be used.",
-            "Name a regular file of this user, mode 0600, in a directory that nobody else may write to; what is there "
-            "already must be an audit trail."),
+            "Name a regular file of this user, mode 0600, in a directory that nobody else may write to, on a disk with "
+            "room; what is there already must be an audit trail."),
     Problem("audit_locked", 0, "Another process writes this audit trail.",
             "Stop it, or give each proxy a file of its own."),
     Problem("audit_unreadable", 0, "A file of the audit trail cannot be read.", "Check the path and its permissions."),

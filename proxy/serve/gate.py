@@ -14,7 +14,8 @@ from proxy.core.message import Request
 from proxy.core.secret import Secret
 from proxy.errors import Refused
 
-_FOREIGN = frozenset((b"cross-site", b"same-site"))
+_OWN = frozenset((b"none", b"same-origin"))
+"""Of the values of Sec-Fetch-Site, those that no foreign page can cause (W3C Fetch Metadata section 2.3)."""
 _LOOPBACK_NAMES = (b"localhost", b"127.0.0.1", b"[::1]")
 
 
@@ -95,7 +96,7 @@ def refuse_pages(request: Request) -> bytes | None:
     """-> the value of Proxy-Authorization.  Raises Refused("browser_origin") for what a web page has caused."""
     credentials = None
     for name, _, value in request.fields:
-        if name == b"origin" or (name == b"sec-fetch-site" and value.lower() in _FOREIGN):
+        if name == b"origin" or (name == b"sec-fetch-site" and value.lower() not in _OWN):
             raise Refused("browser_origin")
         if name == b"proxy-authorization":
             credentials = value

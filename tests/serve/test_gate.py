@@ -53,7 +53,8 @@ def test_the_address_a_connection_came_in_on_passes_where_that_is_allowed():
 
 
 @pytest.mark.parametrize("field", [
-    (b"Origin", b"null"), (b"ORIGIN", b""), (b"Sec-Fetch-Site", b"cross-site"), (b"sec-fetch-site", b"SAME-SITE")])
+    (b"Origin", b"null"), (b"ORIGIN", b""), (b"Sec-Fetch-Site", b"cross-site"), (b"sec-fetch-site", b"SAME-SITE"),
+    (b"Sec-Fetch-Site", b"bogus"), (b"Sec-Fetch-Site", b"")])
 def test_a_web_page_is_refused_before_its_token_is_looked_at(field):
     gate = Gate(NAMES, tokens=lambda: [Secret(b"t")])
     assert refusal(gate, asking(b"localhost", (b"Proxy-Authorization", b"Bearer t"), field)) == "browser_origin"
