@@ -18,11 +18,12 @@ from typing import Any
 
 from proxy.app import compose, process, status
 from proxy.app.actions import Actions
-from proxy.app.admin_port import ADMIN, AdminPort
+from proxy.app.admin_port import AdminPort
 from proxy.app.announce import announce
 from proxy.app.audit_trail import AuditTrail
 from proxy.app.ending import Ending
 from proxy.app.expiry import Expiry
+from proxy.app.inspecting import ADMIN, Inspector, inspector
 from proxy.app.key_start import KeyStart
 from proxy.app.listeners import Doors, gate
 from proxy.app.log_level import LogLevel
@@ -118,8 +119,9 @@ class Running:
         self.gateway.hint = self.diagnoses.hint if config.hint_header else None
         self.server = Server(self.gateway, config.limits, config.timeouts)
         self.health = Health({**status.key_checks(rings), **self.audit.checks()})
-        self._admin = AdminPort(config, environ, self._table()) if config.admin else None
-        self._reloads = Reloads(rings, self.doors, self.telemetry, self._watch_died, self._token_files())
+        self.inspector: Inspector | None = inspector(self) if config.inspect else None
+        self._admin = AdminPort(config, environ, self._table(), self.inspector) if config.admin else None
+        self._reloads = Reloads(rings, self.doors, self.telemetry, self._watch_died, self.token_files())
         self._ticking: asyncio.TimerHandle | None = None
 
     # --- start
@@ -180,9 +182,11 @@ class Running:
         """Everything the admin port answers."""
         actions = Actions(rings=self.rings, health=self.health, reload=self.reload, level=self.level,
                           end=self.ending.on_request if self.config.quitquitquit else None, now=self.gateway.now)
-        return {**pages(self.health, self.telemetry.registry, self.report), **actions.table()}
+        return {**pages(self.health, self.telemetry.registry, self.report), **actions.table(),
+                **(self.inspector.table() if self.inspector is not None else {})}
 
-    def _token_files(self) -> list[TokenFile]:
+    def token_files(self) -> list[TokenFile]:
+        """Of the listeners and of the admin port."""
         own = self._admin.tokens.file if self._admin is not None else None
         return [*self.doors.tokens.values(), *([own] if own is not None else [])]
 
@@ -264,6 +268,8 @@ class Running:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.server.close()
+        if self.inspector is not None:
+            await self.inspector.close()
         if self._admin is not None:
             await self._admin.close()
         if self._ticking is not None:

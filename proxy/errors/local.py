@@ -83,4 +83,6 @@ LOCAL = (
             "Check its path and permissions, or name another directory."),
     Problem("roots_missing", 0, "The system's own certificate authorities cannot be found.",
             "Install the package ca-certificates, or name a PEM file of them with the variable SSL_CERT_FILE."),
+    Problem("spool_unusable", 0, "The inspector's spool file cannot be used.",
+            "Name a file that can be written and that its owner alone can read (chmod 600) in inspect_spool_file."),
 )

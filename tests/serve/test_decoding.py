@@ -62,7 +62,7 @@ def test_brotli_where_its_package_is():
 
 def test_brotli_where_it_is_not(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "brotli", None)
-    assert decoded(b"x", b"br") == (b"", "it is compressed with br, which needs the Python package brotli")
+    assert decoded(b"x", b"br") == (b"", "it is compressed with br, which needs the extra brotli")
 
 
 @given(st.binary(max_size=300), st.sampled_from([b"gzip", b"deflate", b"br", b"other"]))

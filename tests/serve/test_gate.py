@@ -69,3 +69,13 @@ def test_a_token():
         request = asking(b"localhost", (b"Proxy-Authorization", value))
         assert refusal(gate, request) == "client_unauthenticated"
     assert refusal(gate, asking()) == "client_unauthenticated"
+
+
+def test_a_page_of_this_very_port_may_ask_where_it_is_allowed_to():
+    gate = Gate(NAMES)
+    own = asking(b"LocalHost:8080", (b"Origin", b"http://localhost:8080"), (b"Sec-Fetch-Site", b"same-origin"))
+    gate.check(own, own_page=True)
+    assert refusal(gate, own) == "browser_origin"
+    for other in (b"http://127.0.0.1:8080", b"https://localhost:8080", b"http://localhost", b"null", b""):
+        with pytest.raises(Refused):
+            gate.check(asking(b"localhost:8080", (b"Origin", other)), own_page=True)
