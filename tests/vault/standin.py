@@ -35,7 +35,9 @@ class Space:
 
 
 class Standin:
-    """latency: seconds before each answer.  held: nothing is answered while it is set.  health: what /sys/health says of an unsealed node.
+    """latency: seconds before each answer.  held: nothing is answered while it is set.
+
+    health: what /sys/health says of an unsealed node.
 
     seen: (method, path, namespace) of every request, oldest first.  concurrent, most: requests being answered.
     """
