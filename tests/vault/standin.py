@@ -35,7 +35,9 @@ class Space:
 
 
 class Standin:
-    """latency: seconds before each answer.  health: what /sys/health says of an unsealed node.
+    """latency: seconds before each answer.  held: nothing is answered while it is set.
+
+    health: what /sys/health says of an unsealed node.
 
     seen: (method, path, namespace) of every request, oldest first.  concurrent, most: requests being answered.
     """
@@ -44,6 +46,7 @@ class Standin:
         self.access = Access(root)
         self.spaces: dict[str, Space] = {"": Space()}
         self.latency = 0.0
+        self.held = False
         self.sealed = False
         self.health = 200
         self.seen: deque[tuple[str, str, str]] = deque(maxlen=10_000)
@@ -122,6 +125,8 @@ class Standin:
             raw = await request.read()
             if self.latency:
                 await asyncio.sleep(self.latency)
+            while self.held:
+                await asyncio.sleep(0.005)
             fault = self._fault(path)
             if fault is not None:
                 return fault
