@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("proxy.cli.check:check", "Check configuration, keys, certificates and routes."),
     "sign": ("proxy.cli.sign:sign", "Sign one request and show how."),
     "verify": ("proxy.cli.verify:verify", "Judge a captured request, and find the mistake in it."),
+    "explain": ("proxy.cli.explain:explain", "Say why the bank refused a call, from what was saved or pasted of it."),
     "emulator": ("proxy.emulator.command:emulator", "Run a strict stand-in for the bank."),
     "cert": ("proxy.cli.cert:cert", "Show, judge, request and hand over QSealC certificates."),
     "ssa": ("proxy.cli.ssa:ssa", "Make and judge the Software Statement Assertion of the onboarding."),

@@ -151,6 +151,13 @@ class Telemetry:
             for name, count in list(left.items())[:_LIMIT_NAMES]:
                 yield (upstream, name.decode()), count
 
+    def last_heard(self) -> dict[str, list[dict[str, object]]]:
+        """The same two for a person: what the last answers said of clocks and limits."""
+        return {"clock_ahead": [{"upstream": upstream, "seconds": round(seconds, 1)}
+                                for (upstream,), seconds in self._skews()],
+                "rate_limits": [{"upstream": upstream, "name": name, "remaining": count}
+                                for (upstream, name), count in self._limits()]}
+
     def read_at_scrape(self, readings: Iterable[Reading]) -> None:
         self.registry.register(_Readings(tuple(readings)))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from enum import Enum
+from time import perf_counter
 from typing import TYPE_CHECKING, Protocol, cast
 
 from proxy.errors import Refused
@@ -56,8 +57,8 @@ class Channel(asyncio.Protocol):
     """born, idle_since: loop times.  dialled: seconds it took to come up.  used: it has answered before, so its peer
     may be closing it just now."""
 
-    __slots__ = ("_answered", "_reader", "_ticket", "_written_at", "born", "deadline", "dialled", "idle_since", "phase",
-                 "pool", "transport", "used")
+    __slots__ = ("_answered", "_reader", "_since", "_ticket", "_written_at", "born", "deadline", "dialled",
+                 "idle_since", "phase", "pool", "transport", "used")
 
     def __init__(self, pool: Home) -> None:
         self.pool = pool
@@ -69,6 +70,7 @@ class Channel(asyncio.Protocol):
         self._reader: AnswerReader | None = None
         self._answered = False
         self._written_at = self.dialled = 0.0
+        self._since = perf_counter()
 
     @property
     def usable(self) -> bool:
@@ -113,7 +115,7 @@ class Channel(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
-        self.dialled = self.pool.now() - self.born
+        self.dialled = perf_counter() - self._since
         self.pool.add(self)
 
     def data_received(self, data: bytes) -> None:

@@ -69,15 +69,6 @@ async def test_without_vault_nothing_leaves(transit, bank, server, lines, how, c
     assert len(bank.received) == before
 
 
-async def test_vault_comes_back_and_so_do_the_answers(transit, bank, server):
-    proxy = await transit(retries=0)
-    server.standin.sealed = True
-    assert (await proxy.ask(get("/echo"))).status == 503
-    assert (await proxy.admin("/readyz")).status == 200
-    server.standin.sealed = False
-    assert (await proxy.ask(get("/echo"))).status == 200
-
-
 async def test_a_key_from_kv_goes_on_without_vault(server, files, start_proxy, bank, monkeypatch):
     monkeypatch.setenv("VAULT_TOKEN", server.token())
     shop = files.shop

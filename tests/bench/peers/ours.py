@@ -25,7 +25,7 @@ def missing() -> str:
     return f"`python -m proxy run` does not start here: {last}"
 
 
-def _launch(world: World, application: Application, folder: Path, port: int,
+def launch(world: World, application: Application, folder: Path, port: int,
             extra: dict[str, object] | None = None) -> Launch:
     admin_port = free_port()
     config = folder / "config.yaml"
@@ -41,7 +41,7 @@ def _launch(world: World, application: Application, folder: Path, port: int,
 def forward_proxy(tls_port: int, source_port: int) -> Peer:
     """The same, and: tunnels to the bank are intercepted, those to the source pass, another listener speaks TLS."""
     def launch(world: World, application: Application, folder: Path, port: int) -> Launch:
-        return _launch(world, application, folder, port, extra={
+        return launch(world, application, folder, port, extra={
             "ca_directory": str(ca_directory(world)),
             "listeners": {"tls": {"port": tls_port, "tls": {
                 "certificate_file": str(world.material.server_certificate),
@@ -77,4 +77,4 @@ def configuration(world: World, application: Application, port: int, admin_port:
     }
 
 
-PEER = Peer("ours", True, missing, _launch)
+PEER = Peer("ours", True, missing, launch)
