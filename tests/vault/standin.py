@@ -11,6 +11,7 @@ import json
 import ssl
 import threading
 from collections import deque
+from contextlib import suppress
 from typing import Any, Self
 
 from aiohttp import ClientSession, web
@@ -124,8 +125,8 @@ class Standin:
         try:
             raw = await request.read()
             if self.latency:
-                await asyncio.sleep(self.latency)
-            while self.held:
+                await self._pause()
+            while self.held and not self._stop.is_set():
                 await asyncio.sleep(0.005)
             fault = self._fault(path)
             if fault is not None:
@@ -139,6 +140,12 @@ class Standin:
         if document is None:
             return web.Response(status=status)
         return json_answer(document, status)
+
+    async def _pause(self) -> None:
+        """For `latency`, or until this is closed: the close waits for what is being answered."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.latency):
+                await self._stop.wait()
 
     async def _reviewed(self, jwt: str) -> bool:
         async with (ClientSession() as session, session.post(
