@@ -24,6 +24,7 @@ from tests.cli.captures import FILES
 from tests.cli.pasted_forms import curl_single, har, raw, url_of, without_host
 from tests.cli.sealed_by_hand import SECRET, TOKEN, Sealer, sha256
 from tests.cli.spoiled import MISTAKES, attributes, spoiled, stranger
+from tests.cli.terminal import Terminal
 
 SANDBOX = "api.nordeaopenbanking.com"
 
@@ -337,3 +338,27 @@ def test_a_public_exponent_of_three_is_no_trouble(call, tmp_path):
     path = tmp_path / "key.pub"
     path.write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
     assert call("verify", "--explain", "--public-key", path, stdin=pasted(Sealer(key))).exit_code == 0
+
+
+def test_progress_and_colour_are_for_terminals(private_key, public_key_file, tmp_path):
+    (tmp_path / "request").write_bytes(pasted(spoiled(private_key, MISTAKES["crlf"][0])))
+    arguments = ("verify", "--explain", "--public-key", public_key_file, "request")
+    with Terminal(*arguments, cwd=tmp_path) as terminal:
+        terminal.expect("looking for the mistake …")
+        terminal.expect("\r\x1b[K")
+        terminal.expect("\x1b[31m\x1b[1mwrong: crlf\x1b[0m")
+        assert terminal.end() == 1
+    with Terminal(*arguments, cwd=tmp_path, NO_COLOR="1") as terminal:
+        terminal.expect("\nwrong: crlf\n".removeprefix("\n"))
+        assert terminal.end() == 1
+        assert "\x1b[31m" not in terminal.text
+
+
+def test_pasting_at_a_terminal(private_key, public_key_file, tmp_path):
+    command = pasted(spoiled(private_key, MISTAKES["crlf"][0]), curl_single).decode()
+    with Terminal("verify", "--explain", "--public-key", public_key_file, cwd=tmp_path) as terminal:
+        terminal.expect("Paste the request, then press Enter and Ctrl-D.")
+        terminal.type(command)
+        terminal.type("\x04")
+        terminal.expect("wrong: crlf")
+        assert terminal.end() == 1
