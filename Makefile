@@ -41,6 +41,7 @@ bench: $(DEV_STAMP)  ## CPU, latency, memory, start-up; beside nginx + Lua and m
 docs: $(DEV_STAMP)  ## write anew what the documents take from the code
 	@.venv/bin/python -m proxy.config.reference
 	@.venv/bin/python -m tests.errors_table
+	@.venv/bin/python -m tests.deploy.chart_schema
 	@.venv/bin/python -m tests.causes_table
 
 image:  ## build the container image with docker
