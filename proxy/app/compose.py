@@ -73,7 +73,7 @@ def _slots(name: str, application: Application, routes: list[ResolvedRoute], env
     def ring(label: str, source: KeySource | None) -> Keyring:
         return Keyring(label, credential_source(application, environ, vault), source, required_spki_sha256=required)
 
-    following = next_key_source(application, environ)
+    following = next_key_source(application, environ, vault)
     return Slots(name, ring(name, key_source(application, environ, vault)),
                  ring(f"{name}, next key", following) if following is not None else None, application.rotation)
 

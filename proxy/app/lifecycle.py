@@ -20,6 +20,7 @@ from proxy import __version__
 from proxy.app import compose, process, status
 from proxy.app.actions import Actions
 from proxy.app.admin_port import ADMIN, AdminPort
+from proxy.app.audit_trail import AuditTrail
 from proxy.app.ending import Ending
 from proxy.app.expiry import Expiry
 from proxy.app.key_start import KeyStart
@@ -111,12 +112,12 @@ class Running:
             self.passages, limits=config.limits, timeouts=config.timeouts, telemetry=self.telemetry,
             log=self.lines, full_paths=config.log_paths == "full")
         self.level = LogLevel(config, self.gateway, self.lines)
+        self.audit = AuditTrail(config.audit, self.gateway, self.telemetry)
         self.diagnoses = Diagnoses(self.telemetry.diagnoses, self.level.lines_for_warnings)
         self.gateway.watch(self.diagnoses)
         self.gateway.hint = self.diagnoses.hint if config.hint_header else None
         self.server = Server(self.gateway, config.limits, config.timeouts)
-        self.health = Health({f"application {name}": (lambda ring=ring: status.key_check(ring))  # type: ignore[misc]
-                              for name, ring in rings.items()})
+        self.health = Health({**status.key_checks(rings), **self.audit.checks()})
         self._admin = AdminPort(config, environ, self._table()) if config.admin else None
         self._reloads = Reloads(rings, self.doors, self.telemetry, self._watch_died, self._token_files())
         self._ticking: asyncio.TimerHandle | None = None
@@ -126,7 +127,7 @@ class Running:
     async def start(self) -> bool:
         """Opens every listener once there are keys; -> False: a signal came first.
 
-        Raises StartFailed, SocketUnfit, KeyUnusable.
+        Raises StartFailed, SocketUnfit, KeyUnusable, ProxyError of the audit trail.
         """
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(_unforeseen)
@@ -134,6 +135,7 @@ class Running:
             loop.add_signal_handler(number, self._on_signal, number)
         self._open_files()
         self._measure()
+        await self.audit.open()
         if self._admin is not None:
             self.listeners += [(ADMIN, address, port) for address, port in await self._admin.open(self.doors)]
         if not await self._load_keys():
@@ -229,7 +231,7 @@ class Running:
         return {**status.status_report(
             state=self.health.state, log_level=self.level.current, since=self.since, listeners=self.listeners,
             rings=self.rings, gateway=self.gateway, server=self.server, pools=self.pools, passages=self.passages,
-            authority=self.authority), "diagnoses": self.diagnoses.report()}
+            authority=self.authority), "diagnoses": self.diagnoses.report(), "audit": self.audit.report()}
 
     def _tick(self) -> None:
         self._ticking = asyncio.get_running_loop().call_later(_TICK, self._tick)
@@ -253,6 +255,7 @@ class Running:
     async def reload(self) -> Reloaded:
         """Reads again what may have changed, as on SIGHUP."""
         self._notify.reloading()
+        self.audit.reopen()
         found = await self._reloads.everything()
         self._notify.ready(self._places())
         return found
@@ -297,6 +300,7 @@ class Running:
         for pool in self.pools.values():
             await pool.close()
         self.gateway.close()
+        await self.audit.close()
         self.doors.close()
         self._notify.close()
         await self.lines.close()

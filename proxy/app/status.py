@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import partial
 
 from proxy import __version__
 from proxy.keys.authority import Authority
@@ -28,6 +29,11 @@ def key_check(slots: Slots) -> str:
     if facts is not None and datetime.now(UTC) >= facts.not_after and not slots.spare_usable():
         return "the certificate has expired"
     return ""
+
+
+def key_checks(rings: Mapping[str, Slots]) -> dict[str, Callable[[], str]]:
+    """For the probes: key_check of each application."""
+    return {f"application {name}": partial(key_check, slots) for name, slots in rings.items()}
 
 
 def application_report(slots: Slots) -> Mapping[str, object]:

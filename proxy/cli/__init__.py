@@ -14,6 +14,7 @@
     ssa            the Software Statement Assertion of the onboarding
     ca             the authority of interception: authorities loads it, client_environment is what clients are told
     execute        exec: a command with all of that set
+    audit          the audit trail judged and shown; audit_views words it
     configuration  config schema, config show
     actions        reload, rotate, wait, shutdown: what is asked of a running proxy
     health         the container's health check; admin_client is how all of these find and ask the admin port

@@ -48,11 +48,11 @@ def client_secret(application: Application, vault: Vault | None) -> Secret:
     return _credentials(application, vault).client_secret().secret
 
 
-def next_key(application: Application, now: datetime) -> LoadedKey | None:
+def next_key(application: Application, now: datetime, vault: Vault | None) -> LoadedKey | None:
     """The same of the key that follows; its certificate may begin later."""
     from proxy.config.key_sources import next_key_source
 
-    source = next_key_source(application, environ())
+    source = next_key_source(application, environ(), vault)
     return source.load(now) if source is not None else None
 
 

@@ -8,6 +8,7 @@ from email.utils import formatdate
 from typing import TYPE_CHECKING
 
 from proxy.app.listeners import tls_context
+from proxy.audit.place import judge as judge_trail
 from proxy.cli import applications, authorities, material
 from proxy.cli.rows import Row
 from proxy.cli.sealing import Sealer, seal
@@ -42,7 +43,7 @@ def check_everything(config: Config, now: datetime) -> list[Row]:
     rows = [*_files(config), *_listeners(config)]
     rows += [_application(name, application, now, keys, vault) for name, application in config.applications.items()]
     for name, application in config.applications.items():
-        rows += _next_key(name, application, now)
+        rows += _next_key(name, application, now, vault)
     rows += [_route(route, config.applications[route.application], now, keys, vault) for route in resolve(config)]
     return rows + list(_authority(config))
 
@@ -83,6 +84,11 @@ def _files(config: Config) -> Iterator[Row]:
             yield Row("file", "upstream_ca_file", True, "")
         except KeyUnusable as error:
             yield Row.problem("file", "upstream_ca_file", error)
+    if config.audit is not None:
+        try:
+            yield Row("file", "audit", True, judge_trail(config.audit.file))
+        except ProxyError as error:
+            yield Row.problem("file", "audit", error)
 
 
 def _listeners(config: Config) -> Iterator[Row]:
@@ -115,10 +121,10 @@ def _application(name: str, application: Application, now: datetime, keys: Keys,
     return Row("application", name, True, _describe(loaded), warnings=loaded.warnings, facts=_facts(loaded))
 
 
-def _next_key(name: str, application: Application, now: datetime) -> Iterator[Row]:
+def _next_key(name: str, application: Application, now: datetime, vault: Vault | None) -> Iterator[Row]:
     label = f"{name}, next key"
     try:
-        loaded = applications.next_key(application, now)
+        loaded = applications.next_key(application, now, vault)
     except KeyUnusable as error:
         yield Row.problem("application", label, error)
         return

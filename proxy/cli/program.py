@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ssa": ("proxy.cli.ssa:ssa", "Make and judge the Software Statement Assertion of the onboarding."),
     "ca": ("proxy.cli.ca:ca", "Make, show and hand over the CA that tunnels are intercepted with."),
     "exec": ("proxy.cli.execute:exec_", "Run a command whose calls to the bank go through the proxy."),
+    "audit": ("proxy.cli.audit:audit", "Judge and read the audit trail."),
     "config": ("proxy.cli.configuration:config", "Show the configuration or its JSON Schema."),
     "reload": ("proxy.cli.actions:reload", "Let a running proxy read keys and secrets again."),
     "rotate": ("proxy.cli.actions:rotate", "Let a running proxy sign with the other key."),

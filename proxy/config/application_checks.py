@@ -40,10 +40,14 @@ def check_application(path: str, application: Application, signing: Sequence[str
 
 def _check_next(above: str, application: Application, following: NextKey, problems: Problems) -> None:
     path = f"{above}.next"
+    _one_of(path, following, _SOURCES, problems)
     at_most_one(path, following, ("key_password_file", "key_password_env"), problems)
     check_variables(path, following, problems)
-    if following.key_file == application.key_file:
-        problems.add(f"{path}.key_file", "This is the current key's file. Name the file of the new key.")
+    if following.key_pkcs11 is not None:
+        _check_pkcs11(path, following, following.key_pkcs11, problems)
+    for source in _SOURCES:
+        if getattr(following, source) is not None and getattr(following, source) == getattr(application, source):
+            problems.add(f"{path}.{source}", "This is the current key. Name the new one.")
     if all(getattr(application, source) is None for source in _SOURCES):
         problems.add(path, "There is no current key that this one could follow. Give key_file as well.")
 
@@ -59,7 +63,7 @@ def _check_rotation(path: str, application: Application, problems: Problems) -> 
         problems.add(f"{path}.at", "There is no next key for that moment. Give next, or remove this.")
 
 
-def _check_pkcs11(above: str, application: Application, settings: Pkcs11Key, problems: Problems) -> None:
+def _check_pkcs11(above: str, key: Application | NextKey, settings: Pkcs11Key, problems: Problems) -> None:
     """One token, one key, one PIN, at most one certificate."""
     path = f"{above}.key_pkcs11"
     _one_of(path, settings, ("token_label", "slot", "serial"), problems)
@@ -74,10 +78,10 @@ def _check_pkcs11(above: str, application: Application, settings: Pkcs11Key, pro
         value = getattr(settings, field)
         if value is not None and _HEX.fullmatch(value) is None:
             problems.add(f"{path}.{field}", "This is not an id in hex. Write pairs of the digits 0-9 and a-f.")
-    if application.certificate_file is not None and (settings.certificate_label or settings.certificate_id):
+    if key.certificate_file is not None and (settings.certificate_label or settings.certificate_id):
         problems.add(f"{above}.certificate_file", "The certificate is named on the token as well. Keep one of them.")
     for field in ("key_password_file", "key_password_env"):
-        if getattr(application, field) is not None:
+        if getattr(key, field) is not None:
             problems.add(f"{above}.{field}", "A key on a token has a PIN and no password. Name it with pin_file or "
                                              "pin_env of key_pkcs11.")
 

@@ -74,10 +74,11 @@ def _place(path: str, places: Mapping[str, str]) -> str:
 
 def _mentioned(config: Config) -> Iterator[str]:
     """Variables that the configuration names itself."""
-    tokens = [application.key_pkcs11 for application in config.applications.values()]
+    keys = [key for application in config.applications.values() for key in (application, application.next) if key]
+    tokens = [key.key_pkcs11 for key in keys]
     vault = config.vault
     elsewhere = (config, config.egress_proxy, vault, vault.approle if vault else None)
-    for settings in (*config.applications.values(), *tokens, *elsewhere):
+    for settings in (*keys, *tokens, *elsewhere):
         for field in getattr(settings, "__struct_fields__", ()):
             if field.endswith("_env") and getattr(settings, field) is not None:
                 yield getattr(settings, field)

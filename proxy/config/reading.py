@@ -18,6 +18,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _STAND_IN: dict[object, object] = {str: "", int: 0}
 _PATHS = ("_file", "_directory")
+_PATH = "file"
 
 
 def plain(hint: Any) -> Any:
@@ -84,7 +85,7 @@ class Reader:
             self._problems.spoil(below(path, meant))
 
     def _located(self, name: str, value: object) -> object:
-        if self._folder is not None and isinstance(value, str) and name.endswith(_PATHS):
+        if self._folder is not None and isinstance(value, str) and (name == _PATH or name.endswith(_PATHS)):
             return os.path.join(self._folder, value)
         return value
 

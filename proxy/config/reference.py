@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args, get_origin
 import msgspec
 from msgspec import Struct
 
+from proxy.audit.settings import AuditSettings
 from proxy.config.environment import scalar_keys, variable
 from proxy.config.load import flag
 from proxy.config.model import Application, Config, Destination, EgressProxy, Listener, ListenerTls, Route
@@ -23,8 +24,8 @@ from proxy.keys.vault.settings import TransitKey, VaultAppRole, VaultField, Vaul
 from proxy.wire.limits import Limits, Timeouts
 
 STRUCTS: tuple[type[Struct], ...] = (
-    Config, Application, Pkcs11Key, NextKey, Rotation, Route, Listener, ListenerTls, Destination, EgressProxy, Limits,
-    Timeouts, VaultSettings, VaultAppRole, VaultKubernetes, VaultKey, VaultField, TransitKey)
+    Config, Application, Pkcs11Key, NextKey, Rotation, Route, Listener, ListenerTls, Destination, EgressProxy,
+    AuditSettings, Limits, Timeouts, VaultSettings, VaultAppRole, VaultKubernetes, VaultKey, VaultField, TransitKey)
 FLAGS = frozenset((
     "address", "port", "admin_address", "admin_port", "admin_token_file", "unsafe_listen", "ca_directory",
     "timed_reload", "min_sigterm_delay", "max_sigterm_delay", "exit_zero_on_sigterm", "quitquitquit", "quiet",

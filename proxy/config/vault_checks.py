@@ -11,6 +11,7 @@ from msgspec import Struct
 from proxy.config.application_checks import at_most_one, check_variables
 from proxy.config.model import Application, Config
 from proxy.config.problems import Problems, below
+from proxy.keys.rotation import NextKey
 from proxy.keys.vault.place import parse_address, with_environment
 from proxy.keys.vault.settings import VaultAppRole, VaultField, VaultKey, VaultSettings
 
@@ -22,7 +23,14 @@ _BESIDE_FILE: Final = ("certificate_file", "key_password_file", "key_password_en
 
 def check_vault(config: Config, environ: Mapping[str, str], problems: Problems) -> None:
     for name, application in config.applications.items():
-        _check_places(below("applications", name), application, problems)
+        path = below("applications", name)
+        for field in ("client_id_vault", "client_secret_vault"):
+            place = getattr(application, field)
+            if place is not None:
+                _check_place(f"{path}.{field}", place, problems)
+        _check_key(path, application, problems)
+        if application.next is not None:
+            _check_key(f"{path}.next", application.next, problems)
     if config.vault is not None:
         _check_settings(config.vault, problems)
     if config.needs_vault:
@@ -75,17 +83,15 @@ def _check_access(settings: VaultSettings, environ: Mapping[str, str], problems:
                      *(f"vault.{field}" for field in _AUTH))
 
 
-def _check_places(path: str, application: Application, problems: Problems) -> None:
+def _check_key(path: str, key: Application | NextKey, problems: Problems) -> None:
     for field in _BESIDE_FILE:
-        other = next((key for key in _KEYS[1:] if getattr(application, key) is not None), None)
-        if other is not None and application.key_file is None and getattr(application, field) is not None:
+        other = next((source for source in _KEYS[1:] if getattr(key, source) is not None), None)
+        if other is not None and key.key_file is None and getattr(key, field) is not None:
             problems.add(f"{path}.{field}", f"This belongs to key_file, and the key comes from {other}. Move it into "
                                             f"{other}, or remove it.")
-    for field in ("client_id_vault", "client_secret_vault", "key_vault"):
-        place = getattr(application, field)
-        if place is not None:
-            _check_place(f"{path}.{field}", place, problems)
-    transit = application.key_transit
+    if key.key_vault is not None:
+        _check_place(f"{path}.key_vault", key.key_vault, problems)
+    transit = key.key_transit
     if transit is None:
         return
     for name in ("mount", "key"):

@@ -20,10 +20,11 @@ class Request:
     authority: the Host field's value, or the authority of an absolute-form target.  scheme: of an absolute-form
     target, lower case; else b"".
     options: lower-case names listed in Connection.  length: as framed; CHUNKED, or bytes.
+    token: which of the listener's client tokens it came with, counted from 1; 0 for none.
     """
 
     __slots__ = ("asked", "authority", "body", "close", "expect", "fields", "length", "method", "minor", "options",
-                 "scheme", "target")
+                 "scheme", "target", "token")
 
     def __init__(self, method: bytes, target: bytes, fields: list[Field], body: bytes = b"", *, authority: bytes = b"",
                  minor: int = 1, length: int = 0, options: frozenset[bytes] = frozenset(), close: bool = False,
@@ -39,6 +40,7 @@ class Request:
         self.close = close
         self.expect = expect
         self.scheme = scheme
+        self.token = 0
 
     def first(self, name: bytes) -> bytes | None:
         """Value of the first field with this lower-case name."""

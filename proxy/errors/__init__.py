@@ -131,6 +131,9 @@ PROBLEMS: dict[str, Problem] = _table(
     Problem("self_verify_failed", 500, "The finished request does not pass this proxy's own verification.",
             "Report it with the request id and the check that the log names; nothing was sent.",
             "proxy_internal_error"),
+    Problem("audit_unavailable", 503, "The audit trail cannot be written, and nothing is signed without a record.",
+            "Mend what the log names, or set audit.on_failure to continue; the request may be sent again.",
+            "proxy_internal_error"),
     # --- Vault: by HTTP only where Transit signs
     Problem("vault_unavailable", 503, "Vault did not answer, or keeps failing.",
             "Check the vault section's address, the network and Vault itself; the request may be sent again.",

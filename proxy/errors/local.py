@@ -50,6 +50,13 @@ LOCAL = (
             "Use the demo key from the bank's documentation, or signature: skip."),
     Problem("secret_missing", 0, "A credential is missing or empty.",
             "Check the file, the environment variable or the field in Vault."),
+    # --- the audit trail, never by HTTP
+    Problem("audit_unusable", 0, "The file of the audit trail cannot be used.",
+            "Name a regular file of this user, mode 0600, in a directory that nobody else may write to; what is there "
+            "already must be an audit trail."),
+    Problem("audit_locked", 0, "Another process writes this audit trail.",
+            "Stop it, or give each proxy a file of its own."),
+    Problem("audit_unreadable", 0, "A file of the audit trail cannot be read.", "Check the path and its permissions."),
     # --- certificate tools, never by HTTP
     Problem("input_unreadable", 0, "An input file cannot be read.", "Check the path, the permissions and the content."),
     Problem("upload_refused", 0, "The bank's portal would not take this file as a certificate.",

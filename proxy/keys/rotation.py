@@ -7,25 +7,28 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from proxy.keys.files import FileSettings
+from proxy.keys.pkcs11 import Pkcs11Key
+from proxy.keys.vault.settings import TransitKey, VaultKey
 
 Retry = Literal["safe", "all", "off"]
 
 
 class NextKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The key that follows the one in service, until the bank has its certificate."""
+    """The key that follows the one in service, until the bank has its certificate.  It may be in another place."""
 
-    key_file: Annotated[str, Meta(description="Private key: PEM, DER, PKCS#12 or a bare base64 body.")]
+    key_file: Annotated[str | None, Meta(description="Private key: PEM, DER, PKCS#12 or a bare base64 body.")] = None
     certificate_file: Annotated[str | None, Meta(description=(
         "Its certificate; it need not be valid yet. Not needed when `key_file` is a PKCS#12 file."))] = None
     key_password_file: Annotated[str | None, Meta(description="File that holds the key's password.")] = None
     key_password_env: Annotated[
         str | None, Meta(description="Environment variable that holds the key's password.")] = None
+    key_pkcs11: Annotated[Pkcs11Key | None, Meta(description="Private key on a PKCS#11 token instead.")] = None
+    key_vault: Annotated[VaultKey | None, Meta(description="Private key in Vault's KV engine instead.")] = None
+    key_transit: Annotated[TransitKey | None, Meta(description="Key in Vault's Transit engine instead.")] = None
 
-    def files(self, *, allow_group_read: bool) -> FileSettings:
-        return FileSettings(
-            key_file=self.key_file, certificate_file=self.certificate_file, key_password_file=self.key_password_file,
-            key_password_env=self.key_password_env, allow_group_read=allow_group_read)
+    @property
+    def needs_vault(self) -> bool:
+        return self.key_vault is not None or self.key_transit is not None
 
 
 class Rotation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -101,18 +101,26 @@ class Slots:
 
         A `current` that has expired is no reason not to start when `next` can sign.
         """
-        if self.spare is not None:
-            try:
-                self.spare.load(now)
-            except KeyUnusable as error:
-                log.warning("application %s: the next key cannot be used, and is tried again when its files change or "
-                            "on SIGHUP (%s): %s", self.name, error.code, error)
+        expired: KeyUnusable | None = None
         try:
             self.signing.load(now)
         except KeyUnusable as error:
-            if error.code != "certificate_expired" or not self.spare_usable():
+            if error.code != "certificate_expired":
                 raise
+            expired = error
+        if self.spare is not None:
+            self._load_spare(self.spare, now)
+        if expired is not None:
+            if not self.spare_usable():
+                raise expired
             self._change("expiry", float("-inf"))
+
+    def _load_spare(self, spare: Keyring, now: datetime) -> None:
+        try:
+            spare.load(now)
+        except KeyUnusable as error:
+            log.warning("application %s: the next key cannot be used, and is tried again at the next reload (%s): %s",
+                        self.name, error.code, error)
 
     # --- evidence
 

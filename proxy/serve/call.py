@@ -9,6 +9,7 @@ from proxy.core.headers import answer_fields
 from proxy.core.message import CHUNKED, UNTIL_CLOSE, Request, Response
 from proxy.core.signing import Draft, Plan
 from proxy.errors import ProxyError, Refused, Sent, UpstreamFailed
+from proxy.keys.source import Signer
 from proxy.serve.desk import Desk
 from proxy.serve.hinting import hintable
 from proxy.serve.inside import client_name, form_of
@@ -18,6 +19,7 @@ from proxy.serve.resigning import NOTE, Held, Resigning
 from proxy.serve.route import Route
 from proxy.serve.rulings import LIMIT
 from proxy.serve.sealing import signing_failure
+from proxy.wire.channel import Channel
 from proxy.wire.connection import Connection
 from proxy.wire.pool import Ticket
 
@@ -70,6 +72,30 @@ class Call:
             return self._whole(plan, b"")
         signer = identity.key.signer
         self._resigning.key = recording.key = signer.spki_sha256 if not draft.rules.skip else ""
+        audit = self._desk.audit
+        if audit is not None and recording.key and audit.begin(
+                recording, plan, lambda error: self._on_record(ticket, channel, plan, signer, error)):
+            return None
+        return self._sign(ticket, channel, plan, signer)
+
+    def _on_record(self, ticket: Ticket, channel: Channel, plan: Plan, signer: Signer,
+                   error: ProxyError | None) -> None:
+        """The audit trail has its line, or cannot have it.  Meanwhile the caller or the connection may have gone."""
+        if not ticket.has(channel):
+            return
+        outcome: bytes | ProxyError | None = error
+        if error is None:
+            try:
+                outcome = self._sign(ticket, channel, plan, signer)
+            except ProxyError as failure:
+                outcome = failure
+            except Exception as failure:    # noqa: BLE001 - a fault of ours: nothing was written, and that is said
+                outcome = ProxyError("internal_error", type(failure).__name__)
+        if outcome is not None:
+            ticket.deliver(channel, outcome)
+
+    def _sign(self, ticket: Ticket, channel: Channel, plan: Plan, signer: Signer) -> bytes | None:
+        recording = self._recording
         began = perf_counter()
         if signer.inline:
             try:

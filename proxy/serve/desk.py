@@ -7,6 +7,7 @@ from typing import Protocol
 
 from proxy.core.exchange import Exchange
 from proxy.core.message import Request, Response
+from proxy.serve.auditing import Auditing
 from proxy.serve.clock import Clock
 from proxy.serve.recording import Recording
 from proxy.serve.route import Route
@@ -25,6 +26,7 @@ class Desk(Protocol):
     sealing: Sealing
     timeouts: Timeouts
     full_paths: bool
+    audit: Auditing | None
     hint: Hint | None
     """Makes the header field that tells the caller why the bank refused; None when no answer gets one."""
     kept: int

@@ -64,7 +64,7 @@ class Entrance:
         inside = connection.inside
         if isinstance(inside, Tunnelled):
             inside.check(request)
-            self.gate.recheck(inside.presented)
+            self.gate.recheck(request, inside.presented)
             return self._at_bank(inside.host, inside.port, request)
         clients = inside.clients if isinstance(inside, Inside) else ()
         if request.scheme:

@@ -55,7 +55,7 @@ class Gate:
         if self._names is not None and host not in self._names and not (
                 self._any_literal and local and host in own_names(*local, loopback=False)):
             raise Refused("host_not_allowed")
-        self._authenticate(refuse_pages(request), clients, "client_unauthenticated")
+        _, request.token = self._authenticate(refuse_pages(request), clients, "client_unauthenticated")
 
     def check_forward(self, request: Request, clients: Iterable[str] = ()) -> Secret:
         """A request through the listener to another host, by an absolute-form target or CONNECT.
@@ -63,29 +63,32 @@ class Gate:
         -> what was presented, for recheck().
         Raises Refused: browser_origin, client_not_allowed, proxy_authentication_required.
         """
-        return self._authenticate(refuse_pages(request), clients, "proxy_authentication_required")
+        presented, request.token = self._authenticate(refuse_pages(request), clients, "proxy_authentication_required")
+        return presented
 
-    def recheck(self, presented: Secret) -> None:
-        """A tunnel carries the right of its CONNECT for as long as that token counts.
+    def recheck(self, request: Request, presented: Secret) -> None:
+        """A request in a tunnel, which carries the right of its CONNECT for as long as that token counts.
 
         Raises Refused("client_unauthenticated").
         """
-        self._require(presented, "client_unauthenticated")
+        request.token = self._require(presented, "client_unauthenticated")
 
-    def _authenticate(self, credentials: bytes | None, clients: Iterable[str], refusal: str) -> Secret:
+    def _authenticate(self, credentials: bytes | None, clients: Iterable[str], refusal: str) -> tuple[Secret, int]:
+        """-> what was presented, and the number of the token that it is, 0 where none is asked for."""
         if self._clients and self._clients.isdisjoint(clients):
             raise Refused("client_not_allowed")
         presented = Secret(_token(credentials)) if credentials is not None else _NOTHING
-        self._require(presented, refusal)
-        return presented
+        return presented, self._require(presented, refusal)
 
-    def _require(self, secret: Secret, refusal: str) -> None:
+    def _require(self, secret: Secret, refusal: str) -> int:
         tokens = self._tokens() if self._tokens is not None else None
         if tokens is None:
-            return
+            return 0
         presented = secret.reveal()
-        if not sum(token.matches(presented) for token in tokens):       # each is compared, whichever fits
+        fitting = [number for number, token in enumerate(tokens, 1) if token.matches(presented)]
+        if not fitting:                         # each has been compared, whichever fits
             raise Refused(refusal)
+        return fitting[0]
 
 
 def refuse_pages(request: Request) -> bytes | None:

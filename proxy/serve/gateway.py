@@ -20,6 +20,7 @@ from proxy.core.routing import METHODS
 from proxy.core.signing import prepare
 from proxy.core.target import path_of
 from proxy.errors import ProxyError, Refused
+from proxy.serve.auditing import Auditing
 from proxy.serve.call import Call
 from proxy.serve.clock import Clock
 from proxy.serve.desk import Hint
@@ -62,6 +63,7 @@ class Gateway:
         self.limits = limits
         self.timeouts = timeouts
         self.full_paths = full_paths
+        self.audit: Auditing | None = None
         self.kept = 0
         self.hint: Hint | None = None
         self._observers: tuple[Observer, ...] = ()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from time import perf_counter
 from typing import Protocol
 
+from proxy.audit.entries import Intent
 from proxy.core.diagnosis import Case, Diagnosis
 from proxy.core.exchange import Exchange, Form, Outcome, Timings, path_in_full, path_template
 from proxy.core.message import Request, Response
@@ -40,6 +41,7 @@ class Recording:
     """request: as it was received, less the prefix that the route strips.  draft: None before it was prepared.
 
     plan, signature, identity: of the last attempt that was sealed; plan.complete(signature) is what was sent.
+    intent: what the audit trail was told last before a signature.
     answer: the beginning of the answer's body as it came, as far as somebody wants it; else None.
     received: bytes of the answer's body.  dialled: how long the connection took, 0 for one that was there.
     case, diagnosis: of a refusal, once somebody has asked why.
@@ -47,7 +49,7 @@ class Recording:
     """
 
     __slots__ = ("answer", "attempts", "case", "client", "client_name", "diagnosis", "dialled", "draft", "form",
-                 "identity", "key", "limit", "plan", "received", "request", "request_id", "response", "route",
+                 "identity", "intent", "key", "limit", "plan", "received", "request", "request_id", "response", "route",
                  "sealed_at", "signature", "signing", "size", "started", "upstream")
 
     def __init__(self, request: Request, route: Route, *, request_id: str, client: str, client_name: str,
@@ -61,6 +63,7 @@ class Recording:
         self.draft: Draft | None = None
         self.identity: Identity | None = None
         self.plan: Plan | None = None
+        self.intent: Intent | None = None
         self.signature = b""
         self.key = ""
         self.response: Response | None = None

@@ -82,6 +82,8 @@ class Telemetry:
                                 ("route", "cause"))
         self.self_verify = Counts(prefix + "self_verify_failures", "Finished requests that did not pass our own "
                                   "verification and were not sent.", ("route",))
+        self.audit_lines = Counts(prefix + "audit_lines", "Lines about requests in the audit trail.", ("kind",))
+        self.audit_failures = Counts(prefix + "audit_failures", "What went wrong with the audit trail.", ("kind",))
         self._routes: dict[str, _Route] = {}
         self._labels: dict[tuple[str, str, int, str], tuple[str, ...]] = {}
         self._heads: dict[str, dict[bytes, tuple[bytes, float]]] = {}
@@ -127,7 +129,8 @@ class Telemetry:
             yield distributions.family()
         for counts in (self.requests, self.request_bytes, self.response_bytes, self.rejected, self.uncertain,
                        self.bank_failures, self.connections, self.handshakes, self.tunnels, self.tunnel_bytes,
-                       self.reloads, self.rotations, self.vault_requests, self.self_verify, self.diagnoses):
+                       self.reloads, self.rotations, self.vault_requests, self.self_verify, self.diagnoses,
+                       self.audit_lines, self.audit_failures):
             yield counts.family()
 
     def seen(self, upstream: str, name: bytes, value: bytes) -> None:

@@ -70,9 +70,13 @@ class Ticket:
         if data is not None:
             channel.write(data)
 
+    def has(self, channel: Channel) -> bool:
+        """Whether the call still waits for this connection to be written to."""
+        return not self.done and self.channel is channel
+
     def deliver(self, channel: Channel, outcome: bytes | ProxyError) -> None:
         """A seal that took its time.  channel: the one it was made for; if that is gone, so is the seal."""
-        if self.done or self.channel is not channel:
+        if not self.has(channel):
             return
         if isinstance(outcome, ProxyError):
             self._withdraw(outcome)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from proxy.config.key_sources import key_source
 from proxy.config.load import load
 from proxy.config.model import Config
 from proxy.config.routes import resolve
-from proxy.errors import ConfigInvalid, ProxyError
+from proxy.errors import ConfigInvalid, KeyUnusable, ProxyError
 
 SANDBOX = "api.nordeaopenbanking.com"
 
@@ -107,15 +109,22 @@ def test_an_application_without_key_serves_where_nothing_is_signed(read, applica
     config = read(text)
     (route,) = resolve(config)
     assert not route.signs
-    assert config.applications["acme"].key is None
+    assert key_source(config.applications["acme"], {}) is None
 
 
 def test_an_application_tells_the_key_sources_what_they_need(read, tmp_path, application):
     acme = read(application + "    certificate_file: c\n    key_password_env: P\n    allow_group_read: true\n"
                               "routes: nordea").applications["acme"]
-    assert acme.key is not None
-    assert (acme.key.key_file, acme.key.certificate_file) == (str(tmp_path / "key.pem"), str(tmp_path / "c"))
-    assert (acme.key.key_password_env, acme.key.allow_group_read) == ("P", True)
+    source = key_source(acme, {})
+    assert source is not None
+    assert source.watched() == (str(tmp_path / "key.pem"), str(tmp_path / "c"))
+    with pytest.raises(KeyUnusable, match="the environment variable P is not set"):
+        source.load(datetime.now(UTC))
+    (tmp_path / "key.pem").write_bytes(b"no key")
+    (tmp_path / "key.pem").chmod(0o640)
+    with pytest.raises(KeyUnusable) as caught:
+        key_source(acme, {"P": "password"}).load(datetime.now(UTC))
+    assert caught.value.code == "key_format"        # its group may read it
     assert (acme.credentials.client_id, acme.credentials.client_secret_file) == ("id-1", str(tmp_path / "secret"))
     assert acme.credentials.allow_group_read
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from proxy.audit.settings import AuditSettings
 from proxy.config.model import Destination
 from proxy.errors import PROBLEMS
 from proxy.serve.logline import DIAGNOSIS_FIELDS, FIELDS
@@ -46,7 +47,8 @@ def names(cell: str) -> list[str]:
 @pytest.fixture
 async def proxy(bank, start_proxy, tmp_path):
     rule = Destination(host="127.0.0.1", policy="tunnel", ports=(bank.port,), allow_addresses=("127.0.0.0/8",))
-    return await start_proxy(bank, ca_directory=str(tmp_path / "ca"), destinations=(rule,))
+    return await start_proxy(bank, ca_directory=str(tmp_path / "ca"), destinations=(rule,),
+                             audit=AuditSettings(file=str(tmp_path / "trail" / "audit.jsonl")))
 
 
 async def eventful(bank, proxy) -> None:

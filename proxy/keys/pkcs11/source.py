@@ -91,12 +91,13 @@ class Pkcs11Source(KeySource):
     """One key on a token.
 
     certificate_file: used where the settings name no certificate on the token.  environ: where pin_env is looked up at
-    each load.
+    each load.  early: its certificate need not be valid yet.
     """
 
     def __init__(self, settings: Pkcs11Key, certificate_file: str | None = None, *, allow_group_read: bool = False,
-                 environ: Mapping[str, str] = os.environ) -> None:
+                 environ: Mapping[str, str] = os.environ, early: bool = False) -> None:
         self._settings = settings
+        self._early = early
         self._certificate_file = certificate_file
         self._allow_group_read = allow_group_read
         self._environ = environ
@@ -120,7 +121,7 @@ class Pkcs11Source(KeySource):
         certificate = _certificate_of(found.modulus, found.certificates or self._in_file())
         public_key = _public_key(found, certificate, f"{where}, key with {name}")
         signer = Pkcs11Signer(thread, where, pin, name, public_key, timeout=settings.timeout)
-        return admit(signer, public_key, certificate, now)
+        return admit(signer, public_key, certificate, now, early=self._early)
 
     def _in_file(self) -> tuple[bytes, ...]:
         path = self._certificate_file

@@ -84,9 +84,11 @@ def fingerprint_of(vault: Vault, place: Place) -> bytes | None:
 class VaultKeySource(KeySource):
     """One key in one KV secret: key, certificate and password come from one answer, so they cannot be torn apart."""
 
-    def __init__(self, vault: Vault, settings: VaultKey) -> None:
+    def __init__(self, vault: Vault, settings: VaultKey, *, early: bool = False) -> None:
+        """early: its certificate need not be valid yet."""
         self._vault = vault
         self._settings = settings
+        self._early = early
 
     def describe(self) -> str:
         return f"vault kv {shown(self._settings)}"
@@ -106,7 +108,7 @@ class VaultKeySource(KeySource):
         material = read_material(unarmoured(text_of(fields, settings.key_field, settings)), lock)
         require_key(material, lock)
         key, certificate = choose_pair(material.keys, self._certificates(fields, material), now)
-        return admit(RsaSigner(key), key.public_key(), certificate, now)
+        return admit(RsaSigner(key), key.public_key(), certificate, now, early=self._early)
 
     def _certificates(self, fields: Mapping[str, Any], material: Material) -> tuple[bytes, ...]:
         name = self._settings.certificate_field

@@ -85,9 +85,11 @@ class TransitSigner:
 class TransitSource(KeySource):
     """One Transit key with its certificate."""
 
-    def __init__(self, vault: Vault, settings: TransitKey) -> None:
+    def __init__(self, vault: Vault, settings: TransitKey, *, early: bool = False) -> None:
+        """early: its certificate need not be valid yet."""
         self._vault = vault
         self._settings = settings
+        self._early = early
         self._name = f"{settings.mount}/{settings.key}"
 
     def describe(self) -> str:
@@ -117,7 +119,7 @@ class TransitSource(KeySource):
         versions = self._versions(self._vault.budget())
         version, warning = self._choose(versions, certificate)
         signer = TransitSigner(self._vault, self._settings, version, versions[version])
-        loaded = admit(signer, versions[version], certificate, now)
+        loaded = admit(signer, versions[version], certificate, now, early=self._early)
         warnings = (*loaded.warnings, *warning)
         return LoadedKey(signer, loaded.certificate, warnings, loaded.public_key)
 
