@@ -12,7 +12,7 @@ RUN_STAMP := .venv/.stamp-run
 DEV_STAMP := .venv/.stamp-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run test torture check demo bench docs lock image clean
+.PHONY: help run test torture check demo bench docs lock image image-test clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -46,6 +46,9 @@ docs: $(DEV_STAMP)  ## write anew what the documents take from the code
 
 image:  ## build the container image with docker
 	@docker build --tag $(IMAGE) .
+
+image-test: $(DEV_STAMP)  ## build the image without a registry, twice, and run pods of it (root; mmdebstrap buildah podman runc)
+	@bash tests/deploy/build_image.sh
 
 clean:  ## remove what the other targets made
 	@rm -rf .venv .run build dist *.egg-info .mypy_cache .ruff_cache .import_linter_cache .hypothesis .pytest_cache

@@ -208,8 +208,9 @@ def test_the_application_is_told_what_ca_env_prints(name):
             own = workload.config()
             expected = {variable: "".join(map(str, parts))
                         for variable, parts in variables(own, "/run/signing-proxy-ca").items()}
+            # A folder of its own below the volume, which others may write to: the proxy makes it for itself alone.
             assert own.ca_directory == next(mount["mountPath"] for mount in workload.proxy["volumeMounts"]
-                                            if mount["name"] == "signing-proxy-ca")
+                                            if mount["name"] == "signing-proxy-ca") + "/ca"
             for variable, value in expected.items():
                 if variable.upper() == "NO_PROXY":
                     assert given[variable].startswith(NO_PROXY + ",")
@@ -218,7 +219,7 @@ def test_the_application_is_told_what_ca_env_prints(name):
                 else:
                     assert given[variable] == value
                     if value.startswith("/"):
-                        assert mounted[value]["subPath"] == PurePosixPath(value).name
+                        assert mounted[value]["subPath"] == f"ca/{PurePosixPath(value).name}"
             # File by file, so that the CA's key is not among them.
             assert all(mount.get("subPath") and mount["readOnly"] for mount in mounted.values())
 
