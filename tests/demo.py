@@ -7,10 +7,12 @@ import socket
 import ssl
 import sys
 import tempfile
+import textwrap
 from pathlib import Path
 
 import aiohttp
 
+from proxy.emulator import Authority
 from proxy.emulator.material import make_material
 from proxy.emulator.options import CLIENT_ID, Options
 from proxy.emulator.server import Emulator
@@ -35,6 +37,7 @@ routes:
     upstream: https://127.0.0.1:{bank}
     host: open.nordea.com
 min_sigterm_delay: 0
+hint_header: true
 """
 
 
@@ -132,6 +135,46 @@ async def walk(bank: Emulator, port: int, admin: int, trusted: Path) -> None:
                 print(f"    {line}")
 
 
+class Log:
+    """What the proxy writes, as it comes."""
+
+    def __init__(self, stream: asyncio.StreamReader) -> None:
+        self.lines: list[str] = []
+        self._stream = stream
+        self._news = asyncio.Event()
+        self._reading = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        while line := await self._stream.readline():
+            self.lines.append(line.decode().rstrip())
+            self._news.set()
+
+    async def until(self, text: str, count: int = 1) -> bool:
+        """Whether so many lines with this text have come; False when the proxy has ended without."""
+        async with asyncio.timeout(20):
+            while sum(text in line for line in self.lines) < count:
+                if self._reading.done():
+                    return False
+                self._news.clear()
+                coming = asyncio.create_task(self._news.wait())
+                await asyncio.wait((coming, self._reading), return_when=asyncio.FIRST_COMPLETED)
+                coming.cancel()
+        return True
+
+
+async def refused(bank: Emulator, port: int, admin: int) -> None:
+    """The certificate in the portal is replaced, and nobody has told the proxy."""
+    bank.register(Authority().seal().certificate_pem)
+    for target in ("/personal/v5/accounts", "/personal/v5/accounts/FI6593857450293470-EUR"):
+        await tell(bank, port, request(f"127.0.0.1:{port}", "GET", target))
+    async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{admin}/status") as answer:
+        (found,) = (await answer.json())["diagnoses"].values()
+    print("\n  why, as /status, the log and the header Signing-Proxy-Hint have it:")
+    for name, text in (("cause", f"{found['cause']} ({found['certainty']})"), ("what", found["what"]),
+                       ("evidence", found["evidence"]), ("to do", found["todo"]), ("where", found["side"])):
+        print(textwrap.fill(text, 118, initial_indent=f"    {name:<10}", subsequent_indent=" " * 14))
+
+
 async def main() -> int:
     with tempfile.TemporaryDirectory(prefix="signing-proxy-demo-") as name:
         directory = Path(name)
@@ -146,20 +189,21 @@ async def main() -> int:
                 sys.executable, "-m", "proxy", "run", "--config-file", str(directory / "proxy.yaml"), cwd=ROOT,
                 stderr=asyncio.subprocess.PIPE)
             assert process.stderr is not None
-            lines = []
+            log = Log(process.stderr)
             try:
-                while b"is ready" not in (line := await asyncio.wait_for(process.stderr.readline(), 20)):
-                    if not line:
-                        print("The proxy did not start; its last words:", *lines, sep="\n")
-                        return 1
-                    lines.append(line.decode())
+                if not await log.until("is ready"):
+                    print("The proxy did not start; its last words:", *log.lines, sep="\n")
+                    return 1
                 await walk(bank, port, admin, directory / "client-ca" / "ca.pem")
+                await log.until("event=request", 6)
+                title("8  Its log: one line per request, no secret, no account number")
+                show(" ", "\n".join(log.lines).encode("latin-1", "replace"))
+                title("9  Somebody replaces the certificate in the bank's portal: calls fail, and the proxy says why")
+                await refused(bank, port, admin)
             finally:
                 if process.returncode is None:
                     process.terminate()
-                _, log = await process.communicate()
-            title("8  Its log: one line per request, no secret, no account number")
-            show(" ", log)
+                await process.wait()
     title("The end. README.md says how to point it at the real bank.")
     return 0
 

@@ -6,9 +6,12 @@ import re
 
 import pytest
 
+from proxy.core.diagnosis import CAUSES
 from proxy.errors import PROBLEMS
 from proxy.wire.limits import Limits, Timeouts
 from tests import causes_table
+from tests.cli.scripts import SCRIPTS
+from tests.e2e.refusals import SCENES
 from tests.errors_table import PAGE, sent, written
 
 
@@ -20,6 +23,11 @@ def test_the_page_is_what_the_table_says():
 def test_the_page_of_causes_is_what_the_table_says():
     page = causes_table.PAGE.read_text(encoding="utf-8")
     assert page == causes_table.written(page), "docs/troubleshooting.md is out of date: run 'make docs'"
+
+
+def test_every_cause_is_reproduced():
+    """A row of docs/troubleshooting.md without a scene would be a claim that nothing proves."""
+    assert SCENES.keys() | SCRIPTS.keys() == CAUSES.keys()
 
 
 def test_every_code_has_one_row():

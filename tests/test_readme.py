@@ -15,8 +15,8 @@ from proxy.config.load import load
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/architecture.md", "docs/cli.md", "docs/configuration.md",
-         "docs/errors.md", "docs/interception.md", "docs/keys.md", "docs/operations.md", "docs/performance.md",
-         "docs/runbook.md")
+         "docs/errors.md", "docs/inspector.md", "docs/interception.md", "docs/keys.md", "docs/operations.md",
+         "docs/performance.md", "docs/runbook.md", "docs/troubleshooting.md")
 
 
 def fences(language: str) -> list[str]:
@@ -31,7 +31,8 @@ def curls(text: str) -> list[str]:
 
 def test_the_curl_lines_are_those_that_make_run_prints():
     listeners = [("main", "127.0.0.1", 8080), ("admin", "127.0.0.1", 9090)]
-    printed = describe(Bank("https://127.0.0.1:9443", "http://127.0.0.1:9444", Path("proxy.yaml")), listeners)
+    printed = describe(Bank("https://127.0.0.1:9443", "http://127.0.0.1:9444", Path("proxy.yaml")), listeners,
+                       "http://127.0.0.1:9090/inspector#token=t")
     assert len(curls(printed)) == 4
     assert curls("".join(fences("sh")[1])) == curls(printed)
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 
+from proxy.app.inspecting import ADMIN, Inspector
 from proxy.app.listeners import Doors, gate
 from proxy.app.token_files import AdminTokens
 from proxy.config.address import is_loopback
@@ -15,22 +16,27 @@ from proxy.serve.gate import Gate
 from proxy.wire.limits import Limits
 from proxy.wire.server import Bound, Server
 
-ADMIN = "admin"
-"""Its name among the listeners."""
 _LAST_WORDS = 0.5
 _STEP = 0.01
-_LIMITS = Limits(body=1024, connections=64)
+_LIMITS = Limits(body=16384, connections=64)
 
 
 class AdminPort:
     """Made on the event loop.  server: None until open()."""
 
-    def __init__(self, config: Config, environ: Mapping[str, str], table: Table) -> None:
-        """table: pages and actions of all features.  Raises KeyUnusable when an admin token cannot be read."""
+    def __init__(self, config: Config, environ: Mapping[str, str], table: Table,
+                 inspector: Inspector | None = None) -> None:
+        """table: pages and actions of all features.  inspector: whose tokens open its own.
+
+        Raises KeyUnusable when an admin token cannot be read.
+        """
         self._config = config
         self._gates: dict[str, Gate] = {}
         self.tokens = AdminTokens(config, environ)
-        self._pages = Admin(self._gates, table, local=is_loopback, tokens=self.tokens.current)
+        if inspector is not None:
+            inspector.admin_tokens = self.tokens.current
+        self._pages = Admin(self._gates, table, local=is_loopback, tokens=self.tokens.current,
+                            private_tokens=inspector.tokens if inspector is not None else tuple)
         self.server: Server | None = None
 
     async def open(self, doors: Doors) -> list[Bound]:

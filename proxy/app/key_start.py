@@ -4,12 +4,16 @@ awaited."""
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from threading import Event, Thread
 
 from proxy.app.compose import load_keys
+from proxy.app.ending import Ending
 from proxy.keys.slots import Slots
+
+log = logging.getLogger(__name__)
 
 
 class KeyStart:
@@ -21,6 +25,21 @@ class KeyStart:
         self._wait_s = wait_s
         self._stopped = Event()
         self.waiting = ""
+
+    async def load_unless(self, ending: Ending) -> bool:
+        """-> False: the end was asked for first, and the process ends without keys.  Raises KeyUnusable."""
+        loading, ended = asyncio.ensure_future(self.load()), asyncio.ensure_future(ending.wait())
+        try:
+            await asyncio.wait((loading, ended), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (loading, ended):
+                task.cancel()
+            await asyncio.wait((loading, ended))
+        if ending.asked:
+            log.info("stopping before the keys are there")
+            return False
+        loading.result()
+        return True
 
     async def load(self) -> None:
         """Raises KeyUnusable.  Cancelled, it leaves the thread behind, which is a daemon and ends by itself."""

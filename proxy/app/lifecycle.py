@@ -16,13 +16,14 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from proxy import __version__
 from proxy.app import compose, process, status
 from proxy.app.actions import Actions
-from proxy.app.admin_port import ADMIN, AdminPort
+from proxy.app.admin_port import AdminPort
+from proxy.app.announce import announce
 from proxy.app.audit_trail import AuditTrail
 from proxy.app.ending import Ending
 from proxy.app.expiry import Expiry
+from proxy.app.inspecting import ADMIN, Inspector, inspector
 from proxy.app.key_start import KeyStart
 from proxy.app.listeners import Doors, gate
 from proxy.app.log_level import LogLevel
@@ -118,8 +119,9 @@ class Running:
         self.gateway.hint = self.diagnoses.hint if config.hint_header else None
         self.server = Server(self.gateway, config.limits, config.timeouts)
         self.health = Health({**status.key_checks(rings), **self.audit.checks()})
-        self._admin = AdminPort(config, environ, self._table()) if config.admin else None
-        self._reloads = Reloads(rings, self.doors, self.telemetry, self._watch_died, self._token_files())
+        self.inspector: Inspector | None = inspector(self) if config.inspect else None
+        self._admin = AdminPort(config, environ, self._table(), self.inspector) if config.admin else None
+        self._reloads = Reloads(rings, self.doors, self.telemetry, self._watch_died, self.token_files())
         self._ticking: asyncio.TimerHandle | None = None
 
     # --- start
@@ -153,7 +155,8 @@ class Running:
         self._tick()
         process.settle()
         self.health.started = True
-        self._announce()
+        announce(self._places(), self.rings, self.authority)
+        self._notify.ready(self._places())
         return True
 
     async def _load_keys(self) -> bool:
@@ -161,17 +164,8 @@ class Running:
         wait_s = self.vault.settings.start_timeout if self.vault is not None else 0.0
         keys = KeyStart(self.rings, wait_s)
         self.health.waiting = lambda: keys.waiting
-        loading, ended = asyncio.ensure_future(keys.load()), asyncio.ensure_future(self.ending.wait())
-        try:
-            await asyncio.wait((loading, ended), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (loading, ended):
-                task.cancel()
-            await asyncio.wait((loading, ended))
-        if self.ending.asked:
-            log.info("stopping before the keys are there")
+        if not await keys.load_unless(self.ending):
             return False
-        loading.result()
         compose.count_rotations(self.rings, self.telemetry)
         return True
 
@@ -188,9 +182,11 @@ class Running:
         """Everything the admin port answers."""
         actions = Actions(rings=self.rings, health=self.health, reload=self.reload, level=self.level,
                           end=self.ending.on_request if self.config.quitquitquit else None, now=self.gateway.now)
-        return {**pages(self.health, self.telemetry.registry, self.report), **actions.table()}
+        return {**pages(self.health, self.telemetry.registry, self.report), **actions.table(),
+                **(self.inspector.table() if self.inspector is not None else {})}
 
-    def _token_files(self) -> list[TokenFile]:
+    def token_files(self) -> list[TokenFile]:
+        """Of the listeners and of the admin port."""
         own = self._admin.tokens.file if self._admin is not None else None
         return [*self.doors.tokens.values(), *([own] if own is not None else [])]
 
@@ -202,28 +198,8 @@ class Running:
             log.warning("only %d files may be open, but limits allow connections that need %d; raise the limit on open "
                         "files or lower limits.connections", allowed, wanted)
 
-    def _announce(self) -> None:
-        for ring in self.rings.values():
-            for key in ring.rings():
-                for sentence in key.current.warnings if key.current is not None else ():
-                    log.warning("application %s: %s", key.name, sentence)
-        self._announce_authority()
-        places = self._places()
-        log.info("signing-proxy %s is ready: %s", __version__, places)
-        self._notify.ready(places)
-
     def _places(self) -> str:
         return ", ".join(f"{name} {where(address, port)}" for name, address, port in self.listeners)
-
-    def _announce_authority(self) -> None:
-        authority = self.authority
-        if authority is None:
-            return
-        for sentence in authority.warnings:
-            log.warning("certificate authority: %s", sentence)
-        log.info("tunnels to %s end here, with the certificate authority %s… until %s; 'signing-proxy ca env' tells "
-                 "clients where it is", ", ".join(authority.hosts), authority.fingerprint_sha256[:16],
-                 authority.not_after.date())
 
     # --- while it runs
 
@@ -292,6 +268,8 @@ class Running:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.server.close()
+        if self.inspector is not None:
+            await self.inspector.close()
         if self._admin is not None:
             await self._admin.close()
         if self._ticking is not None:

@@ -37,7 +37,10 @@ class Rotation:
     def look(self) -> None:
         """At the file that has just been opened."""
         self.first, moment = self._place.first_line()
-        self._since = datetime.fromisoformat(moment).timestamp() if moment else self._clock()
+        try:
+            self._since = datetime.fromisoformat(moment).timestamp()
+        except ValueError:
+            self._since = self._clock()
 
     def began(self, number: int) -> None:
         """A line with this number is in the file."""

@@ -48,7 +48,10 @@ class Scribe:
         self._again_at = 0.0
 
     def open(self, **facts: object) -> None:
-        """facts: for the line that tells of this start.  Raises ProxyError: audit_unusable, audit_locked."""
+        """facts: for the line that tells of this start.  Raises ProxyError: audit_unusable, audit_locked.
+
+        Who wants to continue without a record may also begin without one, where only the disk is full.
+        """
         try:
             self.head, self._pieces, self._rest = self._place.open()
             self._rotation.look()
@@ -57,7 +60,7 @@ class Scribe:
             raise
         self._mark("opened", **facts)
         self.write(())
-        if self.failure:
+        if self.failure and self._settings.on_failure == "refuse":
             self._place.close()
             raise ProxyError("audit_unusable", f"{self._place.path}, {self.failure}")
 

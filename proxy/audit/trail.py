@@ -11,6 +11,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Final, Literal, NamedTuple
@@ -82,6 +83,8 @@ class Trail:
 
     def start(self) -> None:
         self._loop = asyncio.get_running_loop()
+        if self._scribe.failure:
+            self._changed(self._scribe.failure)
         log.info("audit trail %s goes on at head %s", self.settings.file, self.head)
         Thread(target=self._work, name="audit", daemon=True).start()
 
@@ -190,12 +193,9 @@ class Trail:
         while order != "close":
             jobs, order = self._take()
             held += jobs
-            if order == "reopen":
-                self._scribe.reopen()
-            if not held:
-                self._scribe.idle()
+            self._guarded(self._scribe.reopen if order == "reopen" else self._scribe.idle)
             held = self._write(held)
-        self._scribe.close(unwritten=len(held))
+        self._guarded(partial(self._scribe.close, unwritten=len(held)))
         self._call(self._told, _News([], [], self._scribe.head, self._scribe.failure))
         self._call(self._closed.set)
 
@@ -218,15 +218,14 @@ class Trail:
         written = 0
         for begin in range(0, len(jobs), _BATCH):
             batch = jobs[begin:begin + _BATCH]
-            count = self._scribe_writes(batch)
-            written += count
-            if count < len(batch):
+            written += self._guarded(partial(self._scribe.write, [job.entry for job in batch])) or 0
+            if self._scribe.failure:
                 break
         self._call(self._told, _News(jobs[:written], jobs[written:], self._scribe.head, self._scribe.failure))
         return [job._replace(ticket=0) for job in jobs[written:] if job.keep]
 
-    def _scribe_writes(self, batch: list[_Job]) -> int:
+    def _guarded(self, work: Callable[[], int | None]) -> int | None:
         try:
-            return self._scribe.write([job.entry for job in batch])
+            return work()
         except Exception as error:      # noqa: BLE001 - a fault of ours must not end the thread, nor look like success
             return self._scribe.broke(f"internal error: {type(error).__name__}")

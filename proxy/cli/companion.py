@@ -43,8 +43,10 @@ routes:
   - profile: nordea
     upstream: {upstream}
     host: {host}
+inspect: true
 upstream_ca_file: {ca}
 ca_directory: {ca_directory}
+admin_token_file: {admin_token}
 self_verify: true
 """
 
@@ -54,6 +56,7 @@ signing-proxy, with a strict stand-in for the bank: no real bank, no real money.
   proxy      http://{proxy}          send unsigned requests here
   bank       {bank}         receives them sealed, and judges every byte
   its view   {control}          what it received and decided
+  inspector  {inspector}
   metrics    {metrics}
   config     {config}
 
@@ -181,13 +184,13 @@ def _write_config(directory: Path, url: str) -> Path:
     return path
 
 
-def describe(bank: Bank, listeners: Sequence[tuple[str, str, int]]) -> str:
-    """listeners: name, address and port of each, as the proxy opened them."""
+def describe(bank: Bank, listeners: Sequence[tuple[str, str, int]], inspector: str | None) -> str:
+    """listeners: name, address and port of each, as the proxy opened them.  inspector: its address, None: it is off."""
     places = {name: where(address, port) for name, address, port in listeners}
     metrics = f"http://{places['admin']}/metrics" if "admin" in places else "off"
-    return _BLOCK.format(proxy=places["main"], bank=bank.url, control=bank.control, metrics=metrics,
-                         config=bank.config_file, quoted=shlex.quote(str(bank.config_file)), program=_program(),
-                         more=_flags(listeners))
+    return _BLOCK.format(proxy=places["main"], bank=bank.url, control=bank.control, inspector=inspector or "off",
+                         metrics=metrics, config=bank.config_file, quoted=shlex.quote(str(bank.config_file)),
+                         program=_program(), more=_flags(listeners))
 
 
 def _flags(listeners: Sequence[tuple[str, str, int]]) -> str:

@@ -23,9 +23,9 @@ def password(file: str | None, env: str | None = None) -> bytes | None:
     return os.environ[env].encode() if env is not None and env in os.environ else None
 
 
-def from_certificate_file(path: str) -> tuple[RSAPublicKey, bytes]:
+def from_certificate_file(path: str, secret: bytes | None = None) -> tuple[RSAPublicKey, bytes]:
     """The public key of the first certificate, and the certificate (DER).  Raises KeyUnusable."""
-    encoded = read_certificates(read_public_file(path), Lock(shown(path), None))[0]
+    encoded = read_certificates(read_public_file(path), Lock(shown(path), secret))[0]
     return from_certificate(encoded), encoded
 
 

@@ -15,7 +15,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("proxy.cli.run:run", "Run the proxy."),
     "check": ("proxy.cli.check:check", "Check configuration, keys, certificates and routes."),
     "sign": ("proxy.cli.sign:sign", "Sign one request and show how."),
-    "verify": ("proxy.cli.verify:verify", "Judge a captured request, and explain the first difference."),
+    "verify": ("proxy.cli.verify:verify", "Judge a captured request, and find the mistake in it."),
+    "explain": ("proxy.cli.explain:explain", "Say why the bank refused a call, from what was saved or pasted of it."),
     "emulator": ("proxy.emulator.command:emulator", "Run a strict stand-in for the bank."),
     "cert": ("proxy.cli.cert:cert", "Show, judge, request and hand over QSealC certificates."),
     "ssa": ("proxy.cli.ssa:ssa", "Make and judge the Software Statement Assertion of the onboarding."),
@@ -36,7 +37,7 @@ Examples:
   signing-proxy run --config-file config/production.yaml
   signing-proxy check --config-file config/production.yaml --connect
   signing-proxy sign --config-file config/production.yaml /personal/v5/accounts
-  signing-proxy verify --certificate-file qsealc.pem < request.http
+  signing-proxy verify --explain --certificate qsealc.pem failing-curl.txt
 """
 
 

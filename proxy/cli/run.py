@@ -40,7 +40,7 @@ Exit codes: 1 bad configuration or start, 130 after SIGINT, 143 after SIGTERM (0
 def run(ctx: click.Context, /, config_file: str | None, with_emulator: bool, directory: Path, **flags: Any) -> int:
     """Run the proxy."""
     if not with_emulator:
-        return _serve(_configured(config_file, flags))
+        return _serve(_configured(config_file, flags), _say_inspector)
     if ctx.get_parameter_source("config_file") is ParameterSource.COMMANDLINE:
         raise click.UsageError("--with-emulator brings its own configuration. Leave --config-file out.")
     from proxy.cli.companion import companion, describe
@@ -48,7 +48,8 @@ def run(ctx: click.Context, /, config_file: str | None, with_emulator: bool, dir
     with companion(directory) as bank:
         config = load_config(str(bank.config_file), flags)
         bank.require_free_ports(config)
-        return _serve(config, lambda running: click.echo(describe(bank, running.listeners)))
+        return _serve(config, lambda running: click.echo(describe(
+            bank, running.listeners, _inspector(running, token=True))))
 
 
 def _configured(config_file: str | None, flags: Mapping[str, object]) -> Config:
@@ -59,6 +60,18 @@ def _configured(config_file: str | None, flags: Mapping[str, object]) -> Config:
             raise
         first = ("--config-file", "No file is named. Name one, or try the proxy without a bank: --with-emulator.")
         raise ConfigInvalid([first, *error.problems]) from None
+
+
+def _say_inspector(running: Running) -> None:
+    """To whoever has started it, and to no log: the address holds the token, unless there is an admin token."""
+    config = running.config
+    address = _inspector(running, token=config.admin_token_file is None and config.admin_token_env is None)
+    if address is not None:
+        click.echo(f"inspector: {address}")
+
+
+def _inspector(running: Running, *, token: bool) -> str | None:
+    return running.inspector.url(token=token) if running.inspector is not None else None
 
 
 def _serve(config: Config, ready: Callable[[Running], None] = lambda running: None) -> int:

@@ -31,6 +31,7 @@ _SCALARS = (
     click.option("--admin-address", metavar="IP", help="Serve health and metrics here.  [127.0.0.1]"),
     click.option("--admin-port", type=_PORT, help="Port for health and metrics.  [9090]"),
     click.option("--admin-token-file", metavar="FILE", help="Tokens for commands to the admin port, one a line."),
+    click.option("--inspect/--no-inspect", default=None, help="Show the last calls on /inspector of the admin port."),
     click.option("--quiet", is_flag=True, default=None, help="Log errors only."),
     click.option("--debug-logs", is_flag=True, default=None, help="Log more, still without values or secrets."),
     click.option("--structured-logs", is_flag=True, default=None, help="Log lines as JSON."),

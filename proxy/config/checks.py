@@ -12,7 +12,9 @@ from proxy.config.listener_checks import check_listeners
 from proxy.config.model import Config, EgressProxy
 from proxy.config.problems import Problems, below
 from proxy.config.route_checks import check_routes
+from proxy.core.headers import SECRET_NAMES, canonical
 
+_HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _USERNAME = re.compile(r"[!-9;-~]+")
 
 
@@ -24,6 +26,7 @@ def check(config: Config, problems: Problems) -> None:
     check_variables("", config, problems)
     _check_hosts(config, problems)
     _check_numbers(config, problems)
+    _check_inspector(config, problems)
     check_interception(config, problems)
     check_destinations(config, problems)
     if config.egress_proxy is not None:
@@ -55,6 +58,21 @@ def _check_numbers(config: Config, problems: Problems) -> None:
     if config.limits.body > config.limits.buffered:
         problems.add("limits.buffered", "This is less than limits.body allows a single request. Raise it or lower "
                                         "limits.body.", "limits.body")
+
+
+def _check_inspector(config: Config, problems: Problems) -> None:
+    if config.inspect and not config.admin:
+        problems.add("inspect", "The inspector is shown on the admin port, which is switched off. Switch the admin "
+                                "port on or this off.", "admin")
+    if config.inspect_memory < 4 * config.inspect_body_bytes:
+        problems.add("inspect_memory", "This is less than one call may take up. Raise it to four times "
+                                       "inspect_body_bytes or more.", "inspect_body_bytes")
+    for index, name in enumerate(config.inspect_headers):
+        if _HEADER_NAME.fullmatch(name) is None:
+            problems.add(f"inspect_headers[{index}]", "This is not the name of a header. Write it without its colon.")
+        elif canonical(name.encode()) in SECRET_NAMES:
+            problems.add(f"inspect_headers[{index}]", "The value of this header is a secret and is never shown. Remove "
+                                                      "the name.")
 
 
 def _check_egress(egress: EgressProxy, problems: Problems) -> None:

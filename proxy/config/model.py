@@ -19,7 +19,8 @@ from proxy.keys.credentials import CredentialSettings
 from proxy.keys.pkcs11 import Pkcs11Key
 from proxy.keys.rotation import NextKey, Rotation
 from proxy.keys.vault.settings import TransitKey, VaultField, VaultKey, VaultSettings
-from proxy.wire.limits import Limits, Timeouts
+from proxy.wire.breaker import BreakerSettings
+from proxy.wire.limits import Bytes, Count, Limits, Timeouts
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 TunnelPort = Annotated[int, Meta(ge=1, le=65535)]
@@ -210,6 +211,20 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         "File with the tokens, one per line, of which callers of the admin port must present one for more than probes, "
         "metrics and status: `Authorization: Bearer …`."))] = None
     admin_token_env: Annotated[str | None, Meta(description="Environment variable that holds such a token.")] = None
+    inspect: Annotated[bool, Meta(description=(
+        "Keep the last calls and show them on `/inspector` of the admin port, to this machine and with a token."))] = (
+        False)
+    inspect_exchanges: Annotated[Count, Meta(description="How many calls the inspector keeps.")] = 200
+    inspect_body_bytes: Annotated[Bytes, Meta(description=(
+        "How much the inspector keeps of a body, in bytes."))] = 65536
+    inspect_memory: Annotated[Bytes, Meta(description=(
+        "Memory for all that the inspector keeps, in bytes; the oldest calls go first."))] = 16777216
+    inspect_headers: Annotated[tuple[str, ...], Meta(description=(
+        "Names of further headers whose values the inspector shows; those it does not know are masked."))] = ()
+    inspect_spool_file: Annotated[str | None, Meta(description=(
+        "File to which the inspector also appends each call as a line of JSON, readable by its owner alone."))] = None
+    inspect_spool_bytes: Annotated[Bytes, Meta(description=(
+        "Size of that file and its predecessor, `<name>.1`, together, in bytes."))] = 67108864
     upstream_ca_file: Annotated[str | None, Meta(description=(
         "PEM file of certificate authorities to trust besides the system's."))] = None
     upstream_ca_directory: Annotated[str | None, Meta(description=(
@@ -226,6 +241,8 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         None)
     limits: Annotated[Limits, Meta(description="Bounds in bytes or counts.")] = msgspec.field(default_factory=Limits)
     timeouts: Annotated[Timeouts, Meta(description="Deadlines in seconds.")] = msgspec.field(default_factory=Timeouts)
+    breaker: Annotated[BreakerSettings, Meta(description="What becomes of calls to a bank that is down.")] = (
+        msgspec.field(default_factory=BreakerSettings))
     audit: Annotated[AuditSettings | None, Meta(description=(
         "Keep a record of everything that is signed ([how](audit.md))."))] = None
     self_verify: Annotated[bool | None, Meta(description=(

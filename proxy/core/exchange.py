@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-Form = Literal["", "absolute", "connect"]
+Form = Literal["", "absolute", "connect", "replay"]
 Outcome = Literal["answered", "refused", "failed", "client_gone", "cut"]
 
 _SPECIFIC = re.compile(rb"[0-9@%]")
@@ -30,8 +30,9 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
 
     refused_by: "proxy" for our own error answers, "bank" for its 4xx and 5xx, "" otherwise.  code: our stable code or
     the bank's.  sent: whether the bank may have received the request.  form: how the caller asked: "" for a request to
-    the proxy itself, "absolute" and "connect" for one through it (RFC 9112 section 3.2).  destination: host:port of
-    what is none of the banks, and policy: what the rule for it says.  client_name: from the client's certificate.
+    the proxy itself, "absolute" and "connect" for one through it (RFC 9112 section 3.2), "replay" for one that the
+    inspector sends again.  destination: host:port of what is none of the banks, and policy: what the rule for it says.
+    client_name: from the client's certificate.
     """
 
     request_id: str

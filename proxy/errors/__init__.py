@@ -46,6 +46,14 @@ PROBLEMS: dict[str, Problem] = _table(
             "Send the method and path themselves, without X-HTTP-Method-Override or X-Original-URL.", _REQUEST),
     Problem("caller_closed", 400, "The caller closed its side of the connection before anything was sent.",
             "Keep the connection open until the answer is here; the request may be sent again.", _REQUEST),
+    Problem("not_replayable", 409, "This exchange cannot be sent again as it was.",
+            "Send it from where it came; the detail says what is missing here.", _REQUEST),
+    Problem("replay_unconfirmed", 428, "The bank may act a second time on this request.",
+            "Look at what the first one did, then confirm with its method as 'again'.", _REQUEST),
+    Problem("exchange_unknown", 404, "The inspector has no exchange with this number any more.",
+            "Fetch the list again; inspect_exchanges and inspect_memory say how many are kept.", _REQUEST),
+    Problem("inspector_unauthenticated", 401, "The inspector shows itself only to those who have its token.",
+            "Open the address that the proxy printed at its start, or paste the admin token into the page.", _DENIED),
     Problem("content_type_invalid", 400, "The Content-Type header appears more than once or is empty.",
             "Send exactly one Content-Type header.", _REQUEST),
     Problem("client_unauthenticated", 401, "This listener signs only for callers that present its token.",
@@ -155,6 +163,9 @@ PROBLEMS: dict[str, Problem] = _table(
     Problem("internal_error", 500, "The proxy failed in a way its authors did not foresee.",
             "Report it with the request id; the log has the details.", "proxy_internal_error"),
     # --- the bank
+    Problem("breaker_open", 503, "The bank has not answered the last calls, so this one was not tried.",
+            "Nothing was sent; try again after the Retry-After seconds. The log and /status say what failed before.",
+            "destination_unavailable"),
     Problem("upstream_dns", 502, "The bank's host name does not resolve.",
             "Check the route's upstream, and DNS on this machine.", "dns_error"),
     Problem("upstream_connect", 502, "The bank refused the connection or could not be reached.",
@@ -226,6 +237,7 @@ class UpstreamFailed(ProxyError):
     def __init__(self, code: str, detail: str = "", *, sent: Sent) -> None:
         super().__init__(code, detail)
         self.sent: Sent = sent
+        self.retry_after = 0            # seconds; 0: nothing is known
 
 
 class KeyUnusable(ProxyError):

@@ -52,13 +52,15 @@ LOCAL = (
             "Check the file, the environment variable or the field in Vault."),
     # --- the audit trail, never by HTTP
     Problem("audit_unusable", 0, "The file of the audit trail cannot be used.",
-            "Name a regular file of this user, mode 0600, in a directory that nobody else may write to; what is there "
-            "already must be an audit trail."),
+            "Name a regular file of this user, mode 0600, in a directory that nobody else may write to, on a disk with "
+            "room; what is there already must be an audit trail."),
     Problem("audit_locked", 0, "Another process writes this audit trail.",
             "Stop it, or give each proxy a file of its own."),
     Problem("audit_unreadable", 0, "A file of the audit trail cannot be read.", "Check the path and its permissions."),
     # --- certificate tools, never by HTTP
     Problem("input_unreadable", 0, "An input file cannot be read.", "Check the path, the permissions and the content."),
+    Problem("message_unreadable", 0, "The message to verify cannot be read.",
+            "Give a curl command, a raw HTTP request, a HAR file or Postman's console output, as it was copied."),
     Problem("upload_refused", 0, "The bank's portal would not take this file as a certificate.",
             "Give the QSealC alone, in date; 'signing-proxy cert lint' tells more."),
     Problem("csr_details_invalid", 0, "A certificate request cannot be made from these details.",
@@ -81,4 +83,6 @@ LOCAL = (
             "Check its path and permissions, or name another directory."),
     Problem("roots_missing", 0, "The system's own certificate authorities cannot be found.",
             "Install the package ca-certificates, or name a PEM file of them with the variable SSL_CERT_FILE."),
+    Problem("spool_unusable", 0, "The inspector's spool file cannot be used.",
+            "Name a file that can be written and that its owner alone can read (chmod 600) in inspect_spool_file."),
 )

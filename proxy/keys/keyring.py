@@ -10,12 +10,16 @@ from typing import Final
 
 from proxy.core.secret import Secret
 from proxy.errors import PROBLEMS, KeyUnusable
+from proxy.keys.aside import aside
 from proxy.keys.credentials import CredentialSource
 from proxy.keys.guarded import read_public_file
 from proxy.keys.source import KeySource, LoadedKey
 
 SANDBOX_SPKI_SHA256: Final = "747328e27be81cd5c751023d35903abf3d52dbed291e76ac7e0b25b88f243375"
 """The demo key that the bank prints in its developer documentation; its sandbox knows no other."""
+
+LONGEST_READ_S: Final = 120.0
+"""Of one reload.  Vault and tokens have deadlines of their own, which are shorter unless somebody raises them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,7 @@ class Keyring:
         self._required = required_spki_sha256
         self._loaded_content: bytes | None = None
         self._lock = asyncio.Lock()
+        self._reading: asyncio.Future[tuple[bytes | None, Identity]] | None = None
 
     def describe(self) -> str:
         return self._source.describe() if self._source else "no key: the signature is skipped"
@@ -118,7 +123,7 @@ class Keyring:
         """Reads everything again in a thread, then swaps once; a failure keeps the old identity and is remembered."""
         async with self._lock:
             try:
-                content, identity = await asyncio.to_thread(self._read, now)
+                content, identity = await self._read_in_time(now)
             except KeyUnusable as error:
                 return self._failed(LoadError(error.code, str(error), now))
             except Exception as error:  # noqa: BLE001 - whatever a source does, the old key goes on serving
@@ -128,6 +133,18 @@ class Keyring:
             self.reloads_ok += 1
             changed = self.current is None or _facts(self.current) != _facts(identity)
             return ReloadOutcome(self._swap(content, identity).revision, None, changed)
+
+    async def _read_in_time(self, now: datetime) -> tuple[bytes | None, Identity]:
+        """What hangs holds one thread, and no reload for ever; what it brings at last is thrown away."""
+        try:
+            async with asyncio.timeout(LONGEST_READ_S):
+                if self._reading is not None:
+                    await asyncio.wait([self._reading])
+                self._reading = aside(lambda: self._read(now), f"load {self.name}")
+                await asyncio.wait([self._reading])
+        except TimeoutError:
+            raise KeyUnusable("key_unreadable", f"reading did not end within {LONGEST_READ_S:g} seconds") from None
+        return self._reading.result()
 
     def content_changed(self) -> bool:
         """Whether every watched file can be read and their content is not what the current identity was loaded from.

@@ -11,6 +11,7 @@ from proxy.keys.pkcs11 import Pkcs11Key
 from proxy.keys.vault.settings import TransitKey, VaultKey
 
 Retry = Literal["safe", "all", "off"]
+Attempts = Annotated[int, Meta(ge=2, le=32)]
 
 
 class NextKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,6 +38,9 @@ class Rotation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     retry: Annotated[Retry, Meta(description=(
         "Which requests are signed again with the other key when the bank suddenly refuses the one in service: `safe` "
         "is GET and HEAD, `all` is every method, `off` none."))] = "safe"
+    attempts: Annotated[Attempts, Meta(description=(
+        "How often such a request is signed at most, with both keys in turn, while the bank's machines differ from one "
+        "request to the next; no more than 4 times while no request has been helped by it."))] = 16
     at: Annotated[str | None, Meta(description=(
         "Moment from which `next` signs, such as `2027-03-01T06:00:00+02:00`."))] = None
 

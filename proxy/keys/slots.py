@@ -36,6 +36,10 @@ STREAK: Final = 20
 FIRST_PAUSE: Final = 1.0
 LONGEST_PAUSE: Final = 60.0
 """Seconds without a second signature after one that did not help."""
+MENDS: Final = 5.0
+"""Seconds after another signature that helped in which one that did not is bad luck: the bank's machines differ."""
+UNSURE: Final = 4
+"""Signatures of one request while nothing says that another one helps."""
 FORGOTTEN: Final = 600.0
 """Seconds after a pause in which the next one is longer."""
 
@@ -81,6 +85,7 @@ class Slots:
         self._streak = 0
         self._pause = 0.0
         self._paused_until = float("-inf")
+        self._helped_at = float("-inf")
 
     @property
     def current(self) -> Identity | None:
@@ -153,17 +158,26 @@ class Slots:
         """The bank has acted on a request that was signed again, with this key of this ring."""
         self._pause = 0.0
         self._paused_until = float("-inf")
+        self._helped_at = now
         ring.proven = key
         if ring is self.signing:
-            return              # another call has changed them meanwhile
+            self._streak = 0    # another call has changed them meanwhile, or it was this one's turn again
+            return
         self._streak += 1
         if now >= self._settled_at or self._streak >= STREAK:
             self._change("evidence", now)
 
+    def attempts(self, now: float) -> int:
+        """How often a request may be signed in all."""
+        return self.settings.attempts if self._mends(now) else min(self.settings.attempts, UNSURE)
+
+    def _mends(self, now: float) -> bool:
+        return now < self._helped_at + MENDS
+
     def useless(self, now: float) -> None:
         """Both keys were refused: it is the request, or something that no key mends."""
-        if now < self._paused_until:
-            return              # one of several that were under way
+        if now < self._paused_until or self._mends(now):
+            return              # one of several that were under way, or bad luck
         if now > self._paused_until + FORGOTTEN:
             self._pause = 0.0
         self._pause = min(self._pause * 2, LONGEST_PAUSE) or FIRST_PAUSE

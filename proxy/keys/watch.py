@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
+from proxy.keys.aside import aside
 from proxy.keys.keyring import Keyring, ReloadOutcome
 
 log = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ class Watch:
 
     async def tick(self) -> None:
         """One look at the files, and a reload when it is due.  A failed reload is tried again at the next tick."""
-        if not await asyncio.to_thread(self._keyring.reload_due):
+        if not await aside(self._keyring.reload_due, f"watch {self._keyring.name}"):
             return
         outcome = await self._keyring.reload(self._clock())
         self._tell(outcome)

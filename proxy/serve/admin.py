@@ -6,6 +6,8 @@ for a handful of paths (docs/architecture.md has the figures).  Nothing here can
     open     probes and metrics: everybody whom the gate lets in
     local    callers on this machine, where the port is open to others
     token    whoever presents the admin token; nobody while none is configured
+    page     callers on this machine, among them a page that came from this port
+    private  the same, with the token of the inspector
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -29,11 +31,24 @@ from proxy.wire.connection import Connection
 
 log = logging.getLogger(__name__)
 
-Access = Literal["open", "local", "token"]
-Handler = Callable[[Request], Answer | Coroutine[Any, Any, Answer]]
+Access = Literal["open", "local", "token", "page", "private"]
+
+
+class Stream(Protocol):
+    """An answer that goes on, and writes to the connection itself until it calls finish() or is gone()."""
+
+    def begin(self, connection: Connection) -> None: ...
+    def gone(self) -> None: ...
+    def half_closed(self) -> None: ...
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+
+
+Handler = Callable[[Request], Answer | Stream | Coroutine[Any, Any, Answer]]
 """Gives the answer at once, or a coroutine that does; may raise ProxyError, which becomes the answer."""
 
 _BEARER = b"bearer"
+_OF_PAGES = ("page", "private")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +67,14 @@ class Admin:
     """Implements wire.application.Application for the pages of its table and the index of their paths."""
 
     def __init__(self, gates: Mapping[str, Gate], table: Table, *, local: Callable[[str], bool],
-                 tokens: Callable[[], Sequence[Secret]] = tuple) -> None:
+                 tokens: Callable[[], Sequence[Secret]] = tuple,
+                 private_tokens: Callable[[], Sequence[Secret]] = tuple) -> None:
         """gates: by listener name.  local: whether a caller's address is this machine.  tokens: those that count now;
-        empty: none is configured."""
+        empty: none is configured.  private_tokens: those of the inspector."""
         self._gates = gates
         self._local = local
         self._tokens = tokens
+        self._private_tokens = private_tokens
         self._pages = {(b"GET", b"/"): Page(self._index), **table}
         self._methods: dict[bytes, list[bytes]] = {}
         for method, path in self._pages:
@@ -69,12 +86,15 @@ class Admin:
     # --- wire.application.Application
 
     def admit(self, connection: Connection, request: Request) -> None:
-        self._gates[connection.listener].check(request, connection.local)
+        own_page = self._of_a_page(request)
+        self._gates[connection.listener].check(request, connection.local, own_page=own_page)
         page = self._page(request)
-        if page.access == "local" and not self._local(connection.peer):
+        if page.access in ("local", *_OF_PAGES) and not self._local(connection.peer):
             raise Refused("route_denied", f"{_text(path_of(request.target))} answers this machine only")
         if page.access == "token":
             self._require_token(request)
+        elif page.access == "private" and not _presents(request, self._private_tokens()):
+            raise Refused("inspector_unauthenticated")
 
     def handle(self, connection: Connection, request: Request) -> None:
         try:
@@ -84,7 +104,13 @@ class Admin:
             return
         if isinstance(given, Answer):
             connection.answer(given)
-            return
+        elif isinstance(given, Coroutine):
+            self._begin(connection, given)
+        else:
+            connection.call = given
+            given.begin(connection)
+
+    def _begin(self, connection: Connection, given: Coroutine[Any, Any, Answer]) -> None:
         task = asyncio.get_running_loop().create_task(self._answer_later(connection, given))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -108,16 +134,20 @@ class Admin:
         return made._replace(fields=made.fields + b"Allow: %b\r\n" % allowed)
 
     def gone(self, connection: Connection) -> None:
-        pass
+        if connection.call is not None:
+            connection.call.gone()
 
     def half_closed(self, connection: Connection) -> None:
-        pass
+        if connection.call is not None:
+            connection.call.half_closed()
 
     def pause(self, connection: Connection) -> None:
-        pass
+        if connection.call is not None:
+            connection.call.pause()
 
     def resume(self, connection: Connection) -> None:
-        pass
+        if connection.call is not None:
+            connection.call.resume()
 
     async def close(self) -> None:
         """Ends what is still under way."""
@@ -126,6 +156,11 @@ class Admin:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     # --- the table
+
+    def _of_a_page(self, request: Request) -> bool:
+        """Whether it is for something that a page of this port may ask for."""
+        row = self._row(path_of(request.target))
+        return any(page.access in _OF_PAGES for (_, path), page in self._pages.items() if path == row)
 
     def _page(self, request: Request) -> Page:
         """Raises Refused: route_unknown, admin_method."""
@@ -160,20 +195,25 @@ class Admin:
         tokens = self._tokens()
         if not tokens:
             raise Refused("admin_token_unset")
-        given = [value for name, _, value in request.fields if name == b"authorization"]
-        scheme, _, presented = given[0].partition(b" ") if len(given) == 1 else (b"", b"", b"")
-        presented = presented.strip(b" ") if scheme.lower() == _BEARER else b""
-        if not sum(token.matches(presented) for token in tokens):       # each is compared, whichever fits
+        if not _presents(request, tokens):
             raise Refused("admin_unauthenticated")
+
+
+def _presents(request: Request, tokens: Sequence[Secret]) -> bool:
+    given = [value for name, _, value in request.fields if name == b"authorization"]
+    scheme, _, presented = given[0].partition(b" ") if len(given) == 1 else (b"", b"", b"")
+    presented = presented.strip(b" ") if scheme.lower() == _BEARER else b""
+    return bool(sum(token.matches(presented) for token in tokens))      # each is compared, whichever fits
 
 
 def json_answer(status: int, value: object) -> Answer:
     return answer(status, b"application/json", msgspec.json.format(msgspec.json.encode(value)) + b"\n")
 
 
-def answer(status: int, content_type: bytes, body: bytes) -> Answer:
+def answer(status: int, content_type: bytes, body: bytes, more: bytes = b"") -> Answer:
+    """more: further serialised fields."""
     fields = (b"Content-Type: %b\r\nContent-Length: %d\r\nCache-Control: no-store\r\n"
-              b"X-Content-Type-Options: nosniff\r\n" % (content_type, len(body)))
+              b"X-Content-Type-Options: nosniff\r\n%b" % (content_type, len(body), more))
     return Answer(line(status), fields, body)
 
 

@@ -19,20 +19,20 @@ from proxy.serve.resigning import NOTE, Held, Resigning
 from proxy.serve.route import Route
 from proxy.serve.rulings import LIMIT
 from proxy.serve.sealing import signing_failure
+from proxy.wire.application import Caller
 from proxy.wire.channel import Channel
-from proxy.wire.connection import Connection
-from proxy.wire.pool import Ticket
+from proxy.wire.ticket import Ticket
 
 
 class Call:
-    """Implements wire.pool.Call.  connection is None once the caller has gone."""
+    """Implements wire.ticket.Call.  connection is None once the caller has gone."""
 
     __slots__ = ("_desk", "_over", "_recording", "_resigning", "_ticket", "_waits", "connection", "request",
                  "request_id", "route")
 
-    def __init__(self, desk: Desk, connection: Connection, request: Request, route: Route) -> None:
+    def __init__(self, desk: Desk, connection: Caller, request: Request, route: Route) -> None:
         self._desk = desk
-        self.connection: Connection | None = connection
+        self.connection: Caller | None = connection
         self.request = request
         self.route = route
         self.request_id = desk.request_id(request)
@@ -51,7 +51,7 @@ class Call:
         if not self._over:              # the pool may have failed it at once
             self._ticket = ticket
 
-    # --- wire.pool.Call
+    # --- wire.ticket.Call
 
     def seal(self, ticket: Ticket) -> bytes | None:
         recording = self._recording
@@ -139,7 +139,7 @@ class Call:
             else:
                 self._start(self.connection, response)
 
-    def _start(self, connection: Connection, response: Response, hint: bytes = b"") -> None:
+    def _start(self, connection: Caller, response: Response, hint: bytes = b"") -> None:
         bodiless = response.status in (204, 304) or self.request.method == b"HEAD"
         kept = self._desk.kept
         if (response.status >= 400 or kept) and not bodiless:
@@ -197,7 +197,8 @@ class Call:
         assert ticket is not None
         assert draft is not None
         self._recording.response = None
-        draft.notes = (*draft.notes, NOTE)
+        if NOTE not in draft.notes:
+            draft.notes = (*draft.notes, NOTE)
         self._ticket = ticket.follow()
 
     def _finish(self) -> None:
@@ -267,7 +268,7 @@ class Call:
             self._ticket.give_up()
         self._record("client_gone", sent="yes")
 
-    def _detach(self) -> Connection | None:
+    def _detach(self) -> Caller | None:
         connection, self.connection = self.connection, None
         return connection
 

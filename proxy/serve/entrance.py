@@ -70,6 +70,10 @@ class Entrance:
         if request.scheme:
             return self._absolute(request, clients)
         self.gate.check(request, connection.local, clients)
+        return self.find(request)
+
+    def find(self, request: Request) -> Route:
+        """The route of a request that is written as a caller of the reverse proxy would.  Raises Refused."""
         target = request.target = origin_form(request.target)
         return self._routes.find(path_of(target))
 

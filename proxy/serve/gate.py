@@ -14,7 +14,8 @@ from proxy.core.message import Request
 from proxy.core.secret import Secret
 from proxy.errors import Refused
 
-_FOREIGN = frozenset((b"cross-site", b"same-site"))
+_OWN = frozenset((b"none", b"same-origin"))
+"""Of the values of Sec-Fetch-Site, those that no foreign page can cause (W3C Fetch Metadata section 2.3)."""
 _LOOPBACK_NAMES = (b"localhost", b"127.0.0.1", b"[::1]")
 
 
@@ -45,9 +46,10 @@ class Gate:
         self._any_literal = any_literal
         self._clients = frozenset(clients)
 
-    def check(self, request: Request, local: tuple[str, int] | None = None, clients: Iterable[str] = ()) -> None:
+    def check(self, request: Request, local: tuple[str, int] | None = None, clients: Iterable[str] = (), *,
+              own_page: bool = False) -> None:
         """A request to the listener itself.  local: the connection's own address and port.  clients: the names in the
-        client's certificate.
+        client's certificate.  own_page: it may come from a page that this very listener has served.
 
         Raises Refused: host_not_allowed, browser_origin, client_not_allowed, client_unauthenticated.
         """
@@ -55,7 +57,8 @@ class Gate:
         if self._names is not None and host not in self._names and not (
                 self._any_literal and local and host in own_names(*local, loopback=False)):
             raise Refused("host_not_allowed")
-        _, request.token = self._authenticate(refuse_pages(request), clients, "client_unauthenticated")
+        own = b"http://" + host if own_page else None
+        _, request.token = self._authenticate(refuse_pages(request, own), clients, "client_unauthenticated")
 
     def check_forward(self, request: Request, clients: Iterable[str] = ()) -> Secret:
         """A request through the listener to another host, by an absolute-form target or CONNECT.
@@ -91,11 +94,14 @@ class Gate:
         return fitting[0]
 
 
-def refuse_pages(request: Request) -> bytes | None:
-    """-> the value of Proxy-Authorization.  Raises Refused("browser_origin") for what a web page has caused."""
+def refuse_pages(request: Request, own: bytes | None = None) -> bytes | None:
+    """-> the value of Proxy-Authorization.  own: the one origin that may, if any.
+
+    Raises Refused("browser_origin") for what a web page has caused.
+    """
     credentials = None
     for name, _, value in request.fields:
-        if name == b"origin" or (name == b"sec-fetch-site" and value.lower() in _FOREIGN):
+        if (name == b"origin" and value.lower() != own) or (name == b"sec-fetch-site" and value.lower() not in _OWN):
             raise Refused("browser_origin")
         if name == b"proxy-authorization":
             credentials = value

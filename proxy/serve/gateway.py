@@ -35,7 +35,7 @@ from proxy.serve.route import Route
 from proxy.serve.rulings import Ruling
 from proxy.serve.sealing import Sealing
 from proxy.serve.telemetry import WATCHED_FIELDS, Telemetry, method_label
-from proxy.wire.application import Answer
+from proxy.wire.application import Answer, Caller
 from proxy.wire.connection import Connection
 from proxy.wire.limits import Limits, Timeouts
 
@@ -87,7 +87,7 @@ class Gateway:
             return
         self._admit_to(found, connection, request)
 
-    def _admit_to(self, route: Route, connection: Connection, request: Request) -> None:
+    def _admit_to(self, route: Route, connection: Caller, request: Request) -> None:
         if request.method not in METHODS:
             raise Refused("method_not_supported")
         path = path_of(request.target)
@@ -110,7 +110,7 @@ class Gateway:
         if others >= self.limits.in_flight:
             raise Refused("overloaded", "too many requests in hand")
 
-    def handle(self, connection: Connection, request: Request) -> None:
+    def handle(self, connection: Caller, request: Request) -> None:
         call = connection.call
         if not isinstance(call, Call | Forward):
             call.begin()
@@ -136,7 +136,7 @@ class Gateway:
             draft.notes = (*draft.notes, *[f"replaced:{name}" for name in replaced])
         call.begin(draft)
 
-    def refuse(self, connection: Connection, request: Request | None, error: Refused) -> Answer:
+    def refuse(self, connection: Caller, request: Request | None, error: Refused) -> Answer:
         request_id = self.request_id(request) if request is not None else secrets.token_hex(8)
         self._write(Exchange(
             request_id=request_id, client=connection.peer, client_name=client_name(connection),
@@ -147,6 +147,18 @@ class Gateway:
             code=error.code, detail=error.detail, request_bytes=len(request.body) if request is not None else 0,
             timings=Timings()), None, None, request)
         return problem(error, request_id, "no")
+
+    def repeat(self, caller: Caller, request: Request) -> None:
+        """A request that is sent again on behalf of somebody who may, whoever asked for it at first.
+
+        Raises Refused.
+        """
+        try:
+            self._admit_to(self._entrances[caller.listener].find(request), caller, request)
+        except Refused as error:
+            self.refuse(caller, request, error)
+            raise
+        self.handle(caller, request)
 
     def _path(self, request: Request | None) -> str:
         if request is None or request.method == b"CONNECT":

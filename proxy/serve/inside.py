@@ -11,13 +11,15 @@ from proxy.core.message import Request
 from proxy.core.secret import Secret
 from proxy.errors import Refused
 from proxy.serve.gate import refuse_pages
-from proxy.wire.connection import Connection
+from proxy.wire.application import Caller
 
 DEFAULT_PORTS = {b"http": 80, b"https": 443}
 
 
 class Inside:
-    """clients: names in the client's certificate, the most telling first."""
+    """clients: names in the client's certificate, the most telling first.  form: how requests in it were asked for."""
+
+    form: Form = ""
 
     __slots__ = ("clients",)
 
@@ -33,6 +35,8 @@ class Tunnelled(Inside):
 
     host: as in Destination.  port: the bank's TLS port.
     """
+
+    form: Form = "connect"
 
     __slots__ = ("_names", "_other_name", "_scheme", "_unused", "host", "port", "presented")
 
@@ -76,14 +80,17 @@ def bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def form_of(connection: Connection, request: Request) -> Form:
-    """By which of the three ways a request came."""
-    if isinstance(connection.inside, Tunnelled) or request.method == b"CONNECT":
+def form_of(connection: Caller, request: Request) -> Form:
+    """By which of the three ways a request came, or that the inspector sends it again."""
+    inside = connection.inside
+    if isinstance(inside, Inside) and inside.form:
+        return inside.form
+    if request.method == b"CONNECT":
         return "connect"
     return "absolute" if request.scheme else ""
 
 
-def client_name(connection: Connection) -> str:
+def client_name(connection: Caller) -> str:
     """The first name in the client's certificate, "" without one."""
     inside = connection.inside
     return inside.clients[0] if isinstance(inside, Inside) and inside.clients else ""

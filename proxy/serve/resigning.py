@@ -2,6 +2,10 @@
 
 A 401 with one of REFUSALS says that the bank did not authenticate the request, so it has not acted on it.  Such an
 answer is held back until its code has been read; both keys refused means that the caller gets the first refusal.
+
+Where the bank's machines differ from one request to the next, either key may meet the wrong one, so both are tried in
+turns of two: first, other, other, first, first, other, …  Two in a row with the same key meet both machines of a bank
+that alternates.
 """
 
 from __future__ import annotations
@@ -37,20 +41,22 @@ class Resigning:
     key: spki_sha256 of the key that signed last, "" when the call is not signed.
     """
 
-    __slots__ = ("_other", "_ring", "_safe", "_slots", "first", "held", "key")
+    __slots__ = ("_other", "_refusals", "_ring", "_safe", "_slots", "_turn", "first", "held", "key")
 
     def __init__(self, slots: Slots, method: bytes) -> None:
         self._slots = slots
         self._safe = method in _SAFE
         self._ring = slots.signing
         self._other: Keyring | None = None
+        self._turn: Keyring | None = None
+        self._refusals = 0
         self.first: Held | None = None
         self.held: Held | None = None
         self.key = ""
 
     def ring(self) -> Keyring:
         """Whose key signs this attempt."""
-        self._ring = self._other or self._slots.signing
+        self._ring = self._turn or self._slots.signing
         return self._ring
 
     def hold(self, response: Response, now: float) -> bool:
@@ -90,11 +96,19 @@ class Resigning:
         assert held is not None
         if not held.refuses:
             return held
-        if self.first is not None:
+        self._refusals += 1
+        if self.first is None:
+            self._begin(held, now)
+            return held if self.first is None else None
+        if self._refusals >= self._slots.attempts(now):
             self._slots.useless(now)
             return self.first
-        self._other = self._alternative(now)    # again: another call's attempt may have been useless meanwhile
-        if self._other is None:
-            return held
-        self.first = held
+        if self._refusals % 2:              # after the third, the fifth, …: the same key again, then the other one
+            self._turn, self._other = self._other, self._turn
         return None
+
+    def _begin(self, held: Held, now: float) -> None:
+        """Another call's attempt may have been useless since this answer began."""
+        other = self._alternative(now)
+        if other is not None:
+            self.first, self._turn, self._other = held, other, self._ring

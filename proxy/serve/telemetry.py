@@ -64,8 +64,8 @@ class Telemetry:
         self.bank_failures = Counts(prefix + "bank_failures", "The bank's refusals by its own code.",
                                     ("route", "code"))
         self.connections = Counts(
-            prefix + "upstream_connections", "Connections to banks: opened, reused, retried, connect_failed.",
-            ("upstream", "event"))
+            prefix + "upstream_connections",
+            "Connections to banks: opened, reused, retried, connect_failed, breaker_opened.", ("upstream", "event"))
         self.handshakes = Counts(prefix + "client_tls_handshakes", "TLS handshakes of callers, in tunnels and on TLS "
                                  "listeners, by outcome.", ("listener", "outcome"))
         self.tunnels = Counts(prefix + "tunnels", "Tunnels to other hosts that have ended, by policy and outcome.",
@@ -150,6 +150,13 @@ class Telemetry:
                     for name, count in RATE_LIMIT.findall(fields[field][0])}
             for name, count in list(left.items())[:_LIMIT_NAMES]:
                 yield (upstream, name.decode()), count
+
+    def last_heard(self) -> dict[str, list[dict[str, object]]]:
+        """The same two for a person: what the last answers said of clocks and limits."""
+        return {"clock_ahead": [{"upstream": upstream, "seconds": round(seconds, 1)}
+                                for (upstream,), seconds in self._skews()],
+                "rate_limits": [{"upstream": upstream, "name": name, "remaining": count}
+                                for (upstream, name), count in self._limits()]}
 
     def read_at_scrape(self, readings: Iterable[Reading]) -> None:
         self.registry.register(_Readings(tuple(readings)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from proxy.core.message import Request
 from proxy.errors import Refused
@@ -17,6 +17,26 @@ class Answer(NamedTuple):
     line: bytes
     fields: bytes
     body: bytes
+
+
+class Caller(Protocol):
+    """Whoever a call is answered to: a Connection, as far as a call knows it."""
+
+    listener: str
+    peer: str
+    inside: Any
+    call: Any
+
+    @property
+    def sent(self) -> bool:
+        """Whether a byte of the answer in hand has been written."""
+
+    def start(self, line: bytes, fields: bytes, *, unframed: bool) -> None: ...
+    def body(self, data: bytes) -> None: ...
+    def flush(self) -> None: ...
+    def finish(self) -> None: ...
+    def answer(self, own: Answer) -> None: ...
+    def abort(self) -> None: ...
 
 
 class Application(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from enum import Enum
+from time import perf_counter
 from typing import TYPE_CHECKING, Protocol, cast
 
 from proxy.errors import Refused
@@ -11,7 +12,7 @@ from proxy.wire.answer import AnswerReader
 from proxy.wire.limits import Limits, Timeouts
 
 if TYPE_CHECKING:
-    from proxy.wire.pool import Ticket
+    from proxy.wire.ticket import Ticket
 
 _NEVER = float("inf")
 _GIVE_UP = 5.0
@@ -45,6 +46,12 @@ class Home(Protocol):
 
     def lost(self, channel: Channel) -> None: ...
 
+    def answered(self) -> None:
+        """The bank has answered a request whole."""
+
+    def suffered(self) -> None:
+        """It has not, after something was written."""
+
     def closed_early(self, idle: float) -> None:
         """The bank ended a connection without announcement, after so many seconds without a request."""
 
@@ -56,8 +63,8 @@ class Channel(asyncio.Protocol):
     """born, idle_since: loop times.  dialled: seconds it took to come up.  used: it has answered before, so its peer
     may be closing it just now."""
 
-    __slots__ = ("_answered", "_reader", "_ticket", "_written_at", "born", "deadline", "dialled", "idle_since", "phase",
-                 "pool", "transport", "used")
+    __slots__ = ("_answered", "_reader", "_since", "_ticket", "_written_at", "born", "deadline", "dialled",
+                 "idle_since", "phase", "pool", "transport", "used")
 
     def __init__(self, pool: Home) -> None:
         self.pool = pool
@@ -69,6 +76,7 @@ class Channel(asyncio.Protocol):
         self._reader: AnswerReader | None = None
         self._answered = False
         self._written_at = self.dialled = 0.0
+        self._since = perf_counter()
 
     @property
     def usable(self) -> bool:
@@ -113,7 +121,7 @@ class Channel(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
-        self.dialled = self.pool.now() - self.born
+        self.dialled = perf_counter() - self._since
         self.pool.add(self)
 
     def data_received(self, data: bytes) -> None:
@@ -175,6 +183,7 @@ class Channel(asyncio.Protocol):
         assert reader.response is not None
         self._ticket = self._reader = ticket.channel = None
         self.used = True
+        self.pool.answered()
         reusable = (clean and not reader.response.close and not self.transport.is_closing()
                     and not self.transport.get_write_buffer_size())
         ticket.done = True

@@ -112,6 +112,23 @@ def test_a_full_disk_cuts_a_batch_and_the_trail_goes_on(path, room):
     assert any("could not be written for a while" in note for note in report.notes)
 
 
+@pytest.mark.parametrize("policy", ["refuse", "continue"])
+def test_a_disk_that_is_full_at_the_start(path, policy):
+    clock = Clock()
+    writer = scribe(path, "run", clock, on_failure=policy)
+    with disk_of(0):
+        if policy == "refuse":
+            with pytest.raises(ProxyError, match="file too large"):
+                writer.open()
+            return
+        writer.open()
+    assert writer.failure
+    clock.now += RETRY_S
+    writer.idle()
+    writer.close(unwritten=0)
+    assert events(path) == ["recovered", "opened", "closed"]
+
+
 def test_lines_that_were_dropped_are_told(path):
     writer = scribe(path)
     writer._lost = lambda: 3

@@ -9,6 +9,7 @@ import sys
 import pytest
 from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from proxy.cli.program import program
 from tests.cli.captures import DOCUMENT, FILES, clean_environment
@@ -66,3 +67,10 @@ def process():
         return done
 
     return run
+
+
+@pytest.fixture(scope="session")
+def public_key_file(private_key, tmp_path_factory):
+    path = tmp_path_factory.mktemp("keys") / "key.pub"
+    path.write_bytes(private_key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    return path

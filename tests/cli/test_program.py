@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from proxy import __version__
 from proxy.cli.program import COMMANDS, program
-from proxy.cli.verification.findings import CAUSES
+from proxy.cli.verification.causes import CAUSES
 from tests.cli.captures import ROOT, clean_environment
 
 DOCUMENT = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
@@ -25,7 +25,8 @@ def test_the_document_lists_every_command():
 
 
 def test_the_document_lists_every_cause_of_verify():
-    assert re.findall(r"^\| `([a-z_0-9]+)` \|", DOCUMENT.split("| cause | meaning |")[1], re.M) == list(CAUSES)
+    rows = re.findall(r"^\| `([a-z_0-9]+)` \| (.*) \|$", DOCUMENT.split("| cause | meaning |")[1], re.M)
+    assert rows == [(cause, f"{what} {advice}") for cause, (what, advice) in CAUSES.items()]
 
 
 def test_the_document_lists_every_exit_code():
@@ -96,7 +97,7 @@ def test_nothing_heavy_is_imported_before_a_command_needs_it(arguments):
 
 
 def test_the_verifier_shares_no_code_with_the_signer():
-    script = "import sys, proxy.cli.verification; print(*sys.modules)"
+    script = "import sys, proxy.cli.verification, proxy.cli.pasted; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], env=clean_environment(), capture_output=True, text=True,
                           check=True)
     ours = {name for name in done.stdout.split() if name.startswith("proxy")}

@@ -118,7 +118,7 @@ def test_a_message_cannot_drive_the_terminal(call, sandbox_public_key):
 def test_a_message_that_cannot_be_read(call, sandbox_public_key, message):
     result = call("verify", "--public-key-file", sandbox_public_key, stdin=message)
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr.startswith("signing-proxy: malformed_request: ")
+    assert result.stderr.startswith("signing-proxy: message_unreadable: ")
 
 
 @pytest.mark.parametrize(("option", "content", "code"), [

@@ -168,8 +168,9 @@ cases = st.builds(
                      ahead=st.none() | st.floats(-100, 100), unread=words),
     message=st.builds(
         Message, authorizes=st.booleans(), encoded=st.booleans(), checked=st.booleans(), wrong=words,
-        blamed=st.just(()) | st.just(("coverage_wrong",)), host=st.sampled_from(["", "open.nordea.com", "other"]),
-        bank_host=st.sampled_from(["", "open.nordea.com"]), key_id_differs=st.booleans(), content_type=words,
+        blamed=st.just(()) | st.just((("coverage_wrong", "So."),)),
+        host=st.sampled_from(["", "open.nordea.com", "other"]), bank_host=st.sampled_from(["", "open.nordea.com"]),
+        key_id_differs=st.booleans(), content_type=words,
         covers_content=st.booleans(), skipped=st.booleans(), missing=st.just(()) | st.just(("scope",)),
         form=st.sampled_from(["", "raw", "not_normalised", "decoded"]),
         authorization=st.sampled_from(["", "missing", "other", "bearer"]), expired=st.none() | st.floats(-1e6, 1e6),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import random
@@ -230,6 +231,26 @@ async def test_the_other_ways_onto_the_disk(bank, start_proxy, trail, fsync):
     answers = await asyncio.gather(*[proxy.ask(post("/echo")) for _ in range(8)])
     assert {answer.status for answer in answers} == {200}
     assert len(await finished(trail, 8)) == 8
+
+
+async def test_a_disk_that_forgets_signs_nothing(bank, start_proxy, trail, monkeypatch):
+    """fsync fails: the line is in the file, and may be gone with the machine."""
+    proxy = await start_proxy(bank, audit=audit(trail, fsync="always"))
+    with monkeypatch.context() as patch:
+        patch.setattr("proxy.audit.place.sync", _fails)
+        answer = await proxy.ask(post("/echo"))
+        assert answer.problem == (503, "audit_unavailable", "no")
+        assert "input/output error" in answer.json["detail"]
+        assert (await proxy.ask(post("/echo"))).problem[1] == "audit_unavailable"
+    await eventually(lambda: not proxy.running.audit._trail.failure)
+    assert (await proxy.ask(post("/echo"))).status == 200
+    assert bank.received.total == 1
+    found = [(line["outcome"], line["sent"]) for line in await finished(trail, 2)]
+    assert found == [("refused", "no"), ("answered", "yes")]    # what came into the file has its end
+
+
+def _fails(descriptor: int) -> None:
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
 
 
 # --- a process of its own

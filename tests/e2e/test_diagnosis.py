@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import time
 import zlib
 
+import msgspec
 import pytest
+from click.testing import CliRunner
 
+from proxy.cli.program import program
 from proxy.core.diagnosis import CAUSES
+from proxy.keys.rotation import NextKey, Rotation
 from proxy.serve.diagnosing import observer
 from proxy.serve.logline import DIAGNOSIS_FIELDS
 from proxy.serve.rulings import LIMIT
+from tests.e2e.inspecting import exchange
 from tests.e2e.line import Cut, connected, get, post, request, reset
 from tests.e2e.refusals import ACCOUNTS, SCENES, Pairs, Stage
 
@@ -125,6 +131,37 @@ async def test_other_routes_of_the_application_speak_for_the_key(bank, start_pro
     assert "bank_certificate_replaced" not in [found["cause"] for found in told["causes"]]
 
 
+# --- two keys
+
+@pytest.fixture
+def both_keys(files, pairs, tmp_path):
+    """The shop's application with a next key, and the next key's pair."""
+    key, certificate = pairs.other.write(tmp_path, "next.key", "next.crt")
+    following = NextKey(key_file=str(key), certificate_file=str(certificate))
+    return files.shop.application(next=following, rotation=Rotation(retry="off"))
+
+
+async def test_a_rotation_that_came_too_early(bank, start_proxy, both_keys, lines):
+    proxy = await start_proxy(bank, applications={"shop": both_keys})
+    assert (await proxy.ask(get(ACCOUNTS))).status == 200
+    proxy.running.rings["shop"].rotate("next", proxy.running.gateway.now())
+    assert (await proxy.ask(get(ACCOUNTS))).status == 401
+    await lines.last(2)
+    assert lines.events[0]["cause"] == "key_replaced_here"
+    former, now = (ring.current.key.signer.spki_sha256[:16] for ring in proxy.running.rings["shop"].rings())
+    assert f"{now}… instead of {former}…" in lines.events[0]["evidence"]
+
+
+async def test_both_keys_are_refused(bank, start_proxy, both_keys, lines):
+    application = msgspec.structs.replace(both_keys, rotation=Rotation(retry="safe"))
+    proxy = await start_proxy(bank, applications={"shop": application})
+    assert (await proxy.ask(get(ACCOUNTS))).status == 200
+    bank.register(bank.options.certificate, state="wrong_field")
+    assert (await proxy.ask(get(ACCOUNTS))).status == 401
+    assert (await lines.last(2)).attempts > 1
+    assert "is refused too" in lines.events[0]["evidence"]
+
+
 # --- what is said, and how often
 
 async def test_a_storm_is_one_line_a_minute(bank, proxy, lines):
@@ -207,6 +244,22 @@ async def test_a_long_refusal_goes_without(bank, hinting, size):
     assert ("Signing-Proxy-Hint" in answer) == (size == LIMIT)
 
 
+async def test_a_fault_of_the_explanation_costs_nobody_the_answer(bank, hinting, lines, monkeypatch, caplog):
+    def broken(case):
+        raise KeyError("canary")
+
+    monkeypatch.setattr(observer, "diagnose", broken)
+    bank.register(None)
+    answer = await hinting.ask(get(ACCOUNTS))
+    assert answer.json["error"]["failures"][0]["code"] == "error.certificate.invalid"
+    assert "Signing-Proxy-Hint" not in answer
+    assert (await lines.last()).code == "error.certificate.invalid"
+    bank.register(bank.options.certificate)
+    assert (await hinting.ask(get(ACCOUNTS))).status == 200
+    assert "a refusal could not be diagnosed (KeyError)" in caplog.text
+    assert "canary" not in caplog.text
+
+
 async def test_a_refusal_to_head_has_its_status_alone(bank, hinting):
     bank.register(None)
     answer = await hinting.ask(request("HEAD", ACCOUNTS, "Authorization: Bearer token"), bodiless=True)
@@ -222,16 +275,41 @@ async def test_a_refusal_that_breaks_off_is_cut_for_the_caller_too(bank, hinting
     assert (await lines.last()).outcome == "cut"
 
 
-async def test_the_hint_and_a_second_key(bank, start_proxy, files, pairs, tmp_path, lines):
+async def test_the_hint_and_a_second_key(bank, start_proxy, both_keys, lines):
     """A refusal that both keys met: the caller gets the first one, with what is known after the second."""
-    from proxy.keys.rotation import NextKey
-
-    key, certificate = pairs.other.write(tmp_path, "next.key", "next.crt")
-    application = files.shop.application(next=NextKey(key_file=str(key), certificate_file=str(certificate)))
+    application = msgspec.structs.replace(both_keys, rotation=Rotation(retry="safe"))
     proxy = await start_proxy(bank, applications={"shop": application}, hint_header=True)
     assert (await proxy.ask(get(ACCOUNTS))).status == 200
     bank.register(bank.options.certificate, state="wrong_field")
     answer = await proxy.ask(get(ACCOUNTS))
     assert answer.status == 401
     assert "Signing-Proxy-Hint" in answer
-    assert (await lines.last(2)).attempts == 2
+    assert (await lines.last(2)).attempts > 1
+
+
+# --- saved in the inspector, explained elsewhere
+
+def explained(*arguments: str, stdin: bytes) -> dict:
+    """What `signing-proxy explain --json` prints."""
+    result = CliRunner().invoke(program, ["explain", "--json", *arguments], input=stdin)
+    assert result.exit_code == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+async def test_what_the_inspector_saves_is_explained_elsewhere(bank, start_proxy, files):
+    proxy = await start_proxy(bank, inspect=True)
+    await proxy.ask(get(ACCOUNTS))
+    bank.register(bank.options.certificate, state="wrong_field")
+    await proxy.ask(post("/personal/v5/authorize", b'{"scope":["ACCOUNTS_BASIC"]}'))
+    saved = await exchange(proxy)
+    cause = saved["diagnosis"]["cause"]
+    assert cause == "authorize_parameters"
+    told = await asyncio.to_thread(explained, stdin=json.dumps(saved).encode())
+    assert (told["cause"], told["scope"]) == (cause, saved["diagnosis"]["scope"])
+    assert any(saved["bank_message_id"] in note for note in told["notes"])
+    again = await asyncio.to_thread(explained, "--certificate", str(files.shop.certificate),
+                                    stdin=json.dumps({**saved, "diagnosis": None}).encode())
+    assert again["cause"] == cause
+    assert "bank_holds_another_certificate" in again["others"]
+    (holds,) = (one for one in again["causes"] if one["cause"] == "bank_holds_another_certificate")
+    assert holds["evidence"] == ["Our own verification of the outgoing message passes."]

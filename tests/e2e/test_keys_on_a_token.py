@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -61,27 +59,6 @@ async def test_both_applications_of_a_token_are_accepted(bank, start_proxy, file
     status = (await proxy.admin("/status")).json["applications"]
     assert status["shop"]["key"]["spki_sha256"] != status["till"]["key"]["spki_sha256"]
     assert hsm.PIN not in str(status)
-
-
-@contextmanager
-def taken_out(store) -> Iterator[None]:
-    """The token is gone, and with it every session."""
-    slot, tokens, kept = store.slot("seals"), store.directory / "tokens", store.directory / "kept"
-    tokens.rename(kept)
-    tokens.mkdir()
-    ctypes.CDLL(hsm.module()).C_CloseAllSessions(ctypes.c_ulong(slot))
-    yield
-    tokens.rmdir()
-    kept.rename(tokens)
-
-
-async def test_a_token_that_fails_answers_that_nothing_was_sent(bank, start_proxy, files, store):
-    proxy = await start_proxy(bank, applications={"shop": application(files.shop, store, "shop")})
-    assert (await proxy.ask(get("/echo"))).status == 200
-    with taken_out(store):
-        assert (await proxy.ask(post("/echo"))).problem == (503, "signing_failed", "no")
-    assert len(bank.received) == 1
-    assert (await proxy.ask(get("/echo"))).status == 200, "the token is back"
 
 
 async def test_a_token_that_hangs_holds_up_no_other_key(bank, start_proxy, files, store):

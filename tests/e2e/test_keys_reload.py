@@ -85,40 +85,6 @@ async def test_a_new_key_pair_under_load_fails_no_request(bank, start_child, fil
     assert bank.received[-1].verdict.signature_checked
 
 
-@pytest.mark.parametrize("spoil", ["mismatch", "garbage", "gone", "permissions", "secret"])
-async def test_what_does_not_fit_keeps_the_old(bank, start_child, mine, successor, spoil):
-    child = await start_child(bank, applications={"shop": mine.application()})
-    before = await status(child)
-    code = await asyncio.to_thread(_spoil, spoil, mine, successor)
-    child.signal(signal.SIGHUP)
-    await child.told(message="application shop: reload failed, the old key stays", level="error")
-    after = await status(child)
-    assert after["last_error"]["code"] == code
-    assert (after["revision"], after["key"], after["reloads"]["failed"]) == (1, before["key"], 1)
-    async with connected(child.port) as line, connected(child.listeners["admin"]) as admin:
-        assert (await line.ask(post("/echo"))).status == 200
-        assert (await admin.ask(request("GET", "/readyz"))).status == 200
-    assert bank.received[-1].verdict.signature_checked
-
-
-def _spoil(how: str, mine: Party, successor: Pair) -> str:
-    """-> the code that the reload has to fail with."""
-    if how == "mismatch":
-        mine.certificate.write_bytes(successor.certificate_pem)
-        return "key_pair_mismatch"
-    if how == "garbage":
-        mine.key.write_bytes(b"not a key")
-        return "key_format"
-    if how == "gone":
-        mine.key.unlink()
-        return "key_unreadable"
-    if how == "permissions":
-        mine.key.chmod(0o644)
-        return "key_permissions"
-    mine.secret_file.write_bytes(b"\n")
-    return "secret_missing"
-
-
 async def test_new_files_are_found_without_a_signal(bank, start_child, mine, successor):
     child = await start_child(bank, applications={"shop": mine.application()}, timed_reload=0.05)
     bank.register(successor.certificate_pem)

@@ -5,7 +5,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from contextlib import AsyncExitStack
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from itertools import count
+from random import Random
 
 import pytest
 
@@ -32,9 +35,9 @@ def following(successor, tmp_path) -> NextKey:
 
 @pytest.fixture
 def start(bank, start_proxy, files, following):
-    """start(retry): a proxy with both keys, at a bank that knows the first."""
-    async def starting(retry: str = "safe", **changes):
-        application = files.shop.application(next=following, rotation=Rotation(retry=retry))
+    """start(retry, attempts): a proxy with both keys, at a bank that knows the first."""
+    async def starting(retry: str = "safe", attempts: int = 16, **changes):
+        application = files.shop.application(next=following, rotation=Rotation(retry=retry, attempts=attempts))
         return await start_proxy(bank, applications={"shop": application}, **changes)
 
     return starting
@@ -113,6 +116,48 @@ async def test_no_call_fails_through_a_swap_when_all_are_signed_again(bank, star
     assert await rotations(proxy) == 1
     status = await shop(proxy)
     assert (status["slot"], status["other"]["slot"], status["last_rotation"]["how"]) == ("next", "current", "evidence")
+
+
+@contextmanager
+def machines(bank, choose) -> Iterator[None]:
+    """Each request meets the machine with the next number that choose() gives, whatever its connection."""
+    judge = bank.verifier.judge
+    bank.verifier.judge = lambda head, body, node: judge(head, body, choose())
+    yield
+    bank.verifier.judge = judge
+
+
+async def test_machines_that_differ_from_request_to_request(bank, start, successor):
+    """Both keys may meet the wrong machine, again and again; the bank acts on none of it but the last.
+
+    One call may have used up its few attempts before any other one was helped.
+    """
+    proxy = await start("all", limits={"upstream_connections": 6})
+    callers, chance = Callers(proxy), Random(20261121)
+    with machines(bank, lambda: chance.randrange(2)):
+        failed = await callers.phase()
+        bank.register(successor.certificate_pem, half=True)
+        failed += await callers.phase()
+        failed += await callers.phase()
+    print(f"\nretry all: {2 * CALLERS * EACH} calls while machines differ, {failed.total()} failed, "
+          f"{bank.received.total - callers.sent} signed again")
+    assert failed.total() <= 1
+    assert executed(bank) == Counter(callers.paid)
+    assert set(executed(bank).values()) == {1}
+    assert 3 <= max(record.attempts for record in proxy.lines.records) <= 16
+    assert await rotations(proxy) == 1
+
+
+async def test_a_bank_that_alternates_takes_three_signatures_at_most(bank, start, successor):
+    proxy, numbers = await start("all"), count()
+    async with proxy.connect() as line:
+        assert (await line.ask(get("/echo"))).status == 200
+        bank.register(successor.certificate_pem, half=True)
+        with machines(bank, lambda: next(numbers)):
+            for number in range(20):
+                assert (await line.ask(paid(number))).status == 200
+    assert max(record.attempts for record in proxy.lines.records) == 3
+    assert executed(bank) == Counter(range(20))
 
 
 async def test_no_safe_call_fails_through_a_swap_and_no_other_is_signed_again(bank, start, successor):
@@ -197,7 +242,7 @@ async def test_once_it_has_settled_one_answer_is_enough_again(bank, start, files
 
 async def test_a_request_that_both_keys_are_refused_for_gets_the_first_refusal(bank, start, files):
     """What is wrong is not the key, and so no key changes; the next attempts wait, longer each time."""
-    proxy = await start("all")
+    proxy = await start("all", 2)
     other = Authority().seal()
     moment = asyncio.get_running_loop().time()
     proxy.running.gateway.now = lambda: moment
@@ -239,8 +284,11 @@ async def test_it_is_the_first_refusal_and_arrives_unchanged(bank, start, monkey
         assert (await line.ask(get("/echo"))).status == 200
         bank.register(Authority().seal().certificate_pem)
         answer = await line.ask(get("/echo"))
-    first, second = given
-    assert answer.body == b"".join(first.pieces) != b"".join(second.pieces)
+    first, *rest = given
+    assert answer.body == b"".join(first.pieces)
+    assert answer.body not in [b"".join(one.pieces) for one in rest]
+    record = await proxy.lines.last(2)
+    assert (len(given), record.attempts, record.notes) == (4, 4, ("resigned_with_next",))
     assert answer.status == 401
     assert answer["X-Global-Transaction-ID"] == proxy.lines.records[1].bank_id
 

@@ -10,7 +10,7 @@ import pytest
 
 from proxy.errors import KeyUnusable, ProxyError
 from proxy.keys.rotation import Rotation
-from proxy.keys.slots import LONGEST_PAUSE, SETTLING, STREAK, Slots
+from proxy.keys.slots import LONGEST_PAUSE, MENDS, SETTLING, STREAK, Slots
 
 NOW = datetime(2027, 3, 1, 6, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -132,6 +132,34 @@ def test_attempts_that_do_not_help_grow_rare_and_are_forgotten():
     case.slots.helped(case.new, "new", now + 2)
     assert case.other(now + 2) is case.old
     assert case.slots.signing is case.new
+
+
+def test_bad_luck_while_the_bank_differs_is_no_reason_to_pause():
+    case = Case().proven()
+    case.slots.helped(case.new, "new", 0)
+    case.slots.useless(MENDS - 0.1)
+    assert case.other(MENDS - 0.1) is case.old
+    case.slots.helped(case.new, "new", 1)                   # signing itself again
+    case.slots.useless(1 + MENDS)
+    assert case.other(1 + MENDS) is None
+
+
+@pytest.mark.parametrize(("configured", "unsure", "sure"), [(2, 2, 2), (4, 4, 4), (16, 4, 16)])
+def test_how_often_a_request_is_signed(configured, unsure, sure):
+    slots = Slots("shop", Ring("old"), new := Ring("new"), Rotation(retry="all", attempts=configured))
+    assert slots.attempts(0) == unsure
+    slots.helped(new, "new", 1)
+    assert [slots.attempts(at) for at in (1, MENDS, 1 + MENDS)] == [sure, sure, unsure]
+
+
+def test_the_key_in_service_ends_a_streak_when_its_turn_helps():
+    case = Case().proven()
+    case.slots.helped(case.new, "new", 0)
+    for turn in range(2 * STREAK):
+        case.slots.helped(case.old, "old", turn)
+        if turn % (STREAK - 1) == 0:
+            case.slots.helped(case.new, "new", turn)
+    assert case.changes == ["evidence"]
 
 
 def test_at_its_date_next_takes_over_once():

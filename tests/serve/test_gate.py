@@ -53,7 +53,8 @@ def test_the_address_a_connection_came_in_on_passes_where_that_is_allowed():
 
 
 @pytest.mark.parametrize("field", [
-    (b"Origin", b"null"), (b"ORIGIN", b""), (b"Sec-Fetch-Site", b"cross-site"), (b"sec-fetch-site", b"SAME-SITE")])
+    (b"Origin", b"null"), (b"ORIGIN", b""), (b"Sec-Fetch-Site", b"cross-site"), (b"sec-fetch-site", b"SAME-SITE"),
+    (b"Sec-Fetch-Site", b"bogus"), (b"Sec-Fetch-Site", b"")])
 def test_a_web_page_is_refused_before_its_token_is_looked_at(field):
     gate = Gate(NAMES, tokens=lambda: [Secret(b"t")])
     assert refusal(gate, asking(b"localhost", (b"Proxy-Authorization", b"Bearer t"), field)) == "browser_origin"
@@ -68,3 +69,13 @@ def test_a_token():
         request = asking(b"localhost", (b"Proxy-Authorization", value))
         assert refusal(gate, request) == "client_unauthenticated"
     assert refusal(gate, asking()) == "client_unauthenticated"
+
+
+def test_a_page_of_this_very_port_may_ask_where_it_is_allowed_to():
+    gate = Gate(NAMES)
+    own = asking(b"LocalHost:8080", (b"Origin", b"http://localhost:8080"), (b"Sec-Fetch-Site", b"same-origin"))
+    gate.check(own, own_page=True)
+    assert refusal(gate, own) == "browser_origin"
+    for other in (b"http://127.0.0.1:8080", b"https://localhost:8080", b"http://localhost", b"null", b""):
+        with pytest.raises(Refused):
+            gate.check(asking(b"localhost:8080", (b"Origin", other)), own_page=True)

@@ -21,12 +21,16 @@ class Slots:
     """Always has another key, and keeps what it is told."""
 
     def __init__(self) -> None:
+        self.most = 2
         self.signing = SimpleNamespace(name="old")
         self.other = SimpleNamespace(name="new")
         self.told: list[tuple[str, object]] = []
 
     def alternative(self, ring, key, *, safe, now):
         return self.other
+
+    def attempts(self, now):
+        return self.most
 
     def accepted(self, ring, key):
         self.told.append(("accepted", ring.name))
@@ -109,6 +113,37 @@ def test_a_good_answer_speaks_for_the_key_that_signed(call, slots):
     again(call)
     assert not call.hold(answer(302), 1)
     assert slots.told == [("accepted", "old"), ("helped", "new")]
+
+
+@pytest.mark.parametrize(("attempts", "rings"), [
+    (2, ["old", "new"]), (3, ["old", "new", "new"]), (4, ["old", "new", "new", "old"]),
+    (8, ["old", "new", "new", "old", "old", "new", "new", "old"])])
+def test_both_keys_take_turns_of_two_until_the_attempts_are_used_up(call, slots, attempts, rings):
+    slots.most = attempts
+    used, first = [call.ring().name], None
+    while True:
+        assert call.hold(answer(401), 7)
+        call.keep(refusal("error.signature.invalid") + b" " * len(used))
+        found = call.whole(7)
+        first = first or call.first
+        if found is not None:
+            break
+        used.append(call.ring().name)
+        assert slots.told == []
+    assert used == rings
+    assert found is first
+    assert slots.told == [("useless", 7)]
+
+
+def test_the_key_whose_turn_it_was_is_the_one_that_helped(call, slots):
+    slots.most = 4
+    for _ in range(3):
+        call.hold(answer(401), 1)
+        call.keep(refusal("error.signature.invalid"))
+        assert call.whole(1) is None
+    assert call.ring().name == "old"
+    assert not call.hold(answer(200), 1)
+    assert slots.told == [("helped", "old")]
 
 
 @pytest.mark.parametrize("status", [404, 429, 503])

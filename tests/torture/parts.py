@@ -4,15 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from tests.torture import nothing_is_sent_twice, signed_is_sent, stop_loses_nothing, the_keep_alive_race
+from tests.torture import (
+    nobody_signs_who_should_not,
+    nothing_is_sent_twice,
+    nothing_malformed_is_signed,
+    reload_under_load,
+    secrets_stay,
+    signed_is_sent,
+    stop_loses_nothing,
+    the_keep_alive_race,
+)
 from tests.torture.figures import Figure
 from tests.torture.ground import Ground
 
 Part = Callable[[Ground, float], Awaitable[list[Figure]]]
 
 PARTS: dict[str, Part] = {
+    "framing": nothing_malformed_is_signed.run,
+    "who-may-call": nobody_signs_who_should_not.run,
     "signed-is-sent": signed_is_sent.run,
     "nothing-is-sent-twice": nothing_is_sent_twice.run,
     "keep-alive-race": the_keep_alive_race.run,
+    "reload-under-load": reload_under_load.run,
+    "secrets": secrets_stay.run,
     "stop-loses-nothing": stop_loses_nothing.run,
 }

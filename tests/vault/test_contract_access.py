@@ -32,7 +32,11 @@ def test_vaults_own_variables_say_where_it_is(server, vault, reading):
 
 
 def test_a_token_that_vault_does_not_know(server, vault, reading):
-    refused("vault_denied", lambda: reading(vault(server, {"VAULT_TOKEN": "hvs.CANARY"})))
+    said = refused("vault_denied", lambda: reading(vault(server, {"VAULT_TOKEN": "hvs.CANARY"})))
+    assert "it has probably expired" in said
+    place = VaultField(mount="secret", path="not-ours", field="field")
+    asked = vault(server)
+    assert "its policy does not allow" in refused("vault_denied", lambda: read_value(asked, place, asked.budget()))
 
 
 def test_a_token_file_that_an_agent_renews(server, vault, reading, tmp_path):

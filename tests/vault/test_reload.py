@@ -1,4 +1,4 @@
-"""A key out of Vault follows what is in Vault; whatever goes wrong there, the last good key goes on."""
+"""A secret in Vault is taken with the key beside it, and a start waits for a Vault that cannot serve yet."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from proxy.errors import KeyUnusable
 from proxy.keys.credentials import CredentialSettings, CredentialSource
 from proxy.keys.keyring import Keyring
 from proxy.keys.vault.kv import KvFields, VaultKeySource
-from proxy.keys.vault.settings import TransitKey, VaultField, VaultKey
-from proxy.keys.vault.transit import TransitSource
-from tests.keys.making import NOW, pem, pkcs8, write
-from tests.vault.asking import certified, verified
+from proxy.keys.vault.settings import VaultField, VaultKey
+from tests.keys.making import NOW, pem, pkcs8
+from tests.vault.asking import verified
 
 
 @pytest.fixture
@@ -47,62 +46,6 @@ async def test_a_new_version_is_noticed_and_taken(keyring, place, other_key, oth
     assert keyring.current.key.signer.spki_sha256 != old.key.signer.spki_sha256
     verified(keyring.current.key)
     assert not await reload_due(keyring)
-
-
-SPOILED = {
-    "mismatch": ("key_pair_mismatch", lambda local, place, key, other: place(key, other)),
-    "garbage": ("key_format", lambda local, place, key, other: local.put2("app", private_key="x", certificate="y")),
-    "deleted": ("vault_missing", lambda local, place, key, other: local.call("DELETE", "kv2/data/app")),
-    "sealed": ("vault_sealed", lambda local, place, key, other: setattr(local.standin, "sealed", True)),
-    "denied": ("vault_denied", lambda local, place, key, other: local.standin.access.expire()),
-    "failing": ("vault_unavailable", lambda local, place, key, other: local.standin.fail("kv2/", 500)),
-    "gone": ("vault_unavailable", lambda local, place, key, other: local.standin.close()),
-}
-
-
-@pytest.mark.parametrize("how", SPOILED)
-async def test_what_goes_wrong_keeps_the_old(keyring, local, place, key, other_cert, how):
-    code, spoil = SPOILED[how]
-    old = keyring.load(NOW)
-    await in_thread(lambda: spoil(local, place, key, other_cert))
-    outcome = await keyring.reload(NOW)
-    assert (outcome.error.code, outcome.revision) == (code, 1)
-    assert keyring.current is old
-    verified(old.key)
-
-
-async def test_an_outage_alone_is_no_reason_to_reload(keyring, standin, reload_due):
-    keyring.load(NOW)
-    standin.sealed = True
-    assert not await reload_due(keyring)
-    standin.sealed = False
-    assert not await reload_due(keyring)
-
-
-async def test_a_failed_reload_is_made_good_when_vault_is_back(keyring, standin, reload_due):
-    keyring.load(NOW)
-    standin.sealed = True
-    assert not (await keyring.reload(NOW)).ok
-    standin.sealed = False
-    assert await reload_due(keyring)
-    assert (await keyring.reload(NOW)).ok
-    assert keyring.last_error is None
-
-
-async def test_a_rotation_in_transit(local, vault, tmp_path, key, reload_due):
-    path = write(tmp_path / "crt", certified(local.transit("seal")["1"]["public_key"], key))
-    credentials = CredentialSource(CredentialSettings(client_id="id", client_secret_env="S"), {"S": "s"})
-    source = TransitSource(vault(local), TransitKey(key="seal", certificate_file=path))
-    keyring = Keyring("app", credentials, source)
-    old = keyring.load(NOW)
-    keys = local.rotate("seal")
-    assert await reload_due(keyring)
-    assert (await keyring.reload(NOW)).ok
-    assert keyring.current.key.signer.spki_sha256 == old.key.signer.spki_sha256
-    write(tmp_path / "crt", certified(keys["2"]["public_key"], key))
-    assert await reload_due(keyring)
-    assert (await keyring.reload(NOW)).ok
-    assert keyring.current.key.signer.spki_sha256 != old.key.signer.spki_sha256
 
 
 # --- the start

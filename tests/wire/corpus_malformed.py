@@ -137,6 +137,7 @@ HOST = {
     "two Hosts in HTTP/1.0": head(b"GET / HTTP/1.0", b"Host: a", b"Host: b"),
 } | {
     name: head(b"GET / HTTP/1.1", b"Host: " + value) for name, value in {
+        "a bad escape": b"lo%al",
         "userinfo": b"u@a", "a path": b"a/b", "a query": b"a?b", "a fragment": b"a#b", "a quote": b'"a"',
         "two ports": b"a:1:2", "a port that is no number": b"a:b", "an empty port": b"a:", "six digits": b"a:100000",
         "a space": b"a b", "a scheme": b"http://a", "an open bracket": b"[::1", "an IPv6 zone": b"[fe80::1%25eth0]",

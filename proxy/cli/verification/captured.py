@@ -14,7 +14,8 @@ _BLANK = re.compile(rb"\r?\n\r?\n")
 _LINE = re.compile(r"\r?\n")
 _REQUEST_LINE = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]+)[ \t]+(\S+)(?:[ \t]+HTTP/[0-9.]+)?[ \t]*")
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_ABSOLUTE = re.compile(r"(?i:https?)://[^/?#]*(.*)")
+_ABSOLUTE = re.compile(r"(?i:(https?))://([^/?#]*)(.*)")
+REFITTED = "the body's line ends were changed on the way here; they are restored so that Content-Length holds"
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?\r?\n")
 
 
@@ -24,13 +25,18 @@ class Unreadable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Captured:
-    """method, target: as on the request line.  notes: what the reader had to assume."""
+    """method, target: as on the request line.  notes: what the reader had to assume.
+
+    scheme: "http" or "https" where a URL told it, else "".  whole: False when the body is known to be missing.
+    """
 
     method: str
     target: str
     fields: tuple[tuple[str, str], ...]
     body: bytes
     notes: tuple[str, ...] = ()
+    scheme: str = ""
+    whole: bool = True
 
     def all(self, name: str) -> list[str]:
         """Values of every field with this lower-case name."""
@@ -59,13 +65,17 @@ def parse(raw: bytes) -> Captured:
 def assemble(method: str, target: str, fields: Iterable[tuple[str, str]], body: bytes,
              assumed: Iterable[str] = ()) -> Captured:
     """A message from its parts; the framing headers decide where the body ends.  Raises Unreadable."""
-    fields, notes = tuple(fields), list(assumed)
+    fields, notes, scheme = tuple(fields), list(assumed), ""
     absolute = _ABSOLUTE.fullmatch(target)
     if absolute is not None:
-        target = absolute[1] if absolute[1].startswith("/") else "/" + absolute[1]
+        scheme, authority, target = absolute[1].lower(), absolute[2], absolute[3]
+        target = target if target.startswith("/") else "/" + target
         notes.append("the request line holds a whole URL; its path and query are taken as the request target")
-    body = _framed(fields, body, notes)
-    return Captured(method, target, fields, body, tuple(notes))
+        if not any(name.lower() == "host" for name, _ in fields):
+            fields = (("Host", authority.rpartition("@")[2]), *fields)
+    framed = _framed(fields, body, notes)
+    whole = not (len(framed) < _announced(fields) and not framed)
+    return Captured(method, target, fields, framed, tuple(notes), scheme, whole)
 
 
 def _fields(lines: Iterable[str]) -> list[tuple[str, str]]:
@@ -86,15 +96,36 @@ def _framed(fields: tuple[tuple[str, str], ...], body: bytes, notes: list[str]) 
     framing = {name.lower(): value for name, value in fields}
     if framing.get("transfer-encoding", "").lower() == "chunked":
         return _dechunked(body)
-    length = framing.get("content-length", "")
-    if not (length.isascii() and length.isdigit() and len(length) < 12):
+    length = _announced(fields)
+    if length < 0:
         return body
-    if len(body) > int(length):
-        notes.append(f"{len(body) - int(length)} bytes after Content-Length are left out")
-        return body[: int(length)]
-    if len(body) < int(length):
-        notes.append(f"the body has {len(body)} bytes, Content-Length says {int(length)}: the capture is not complete")
+    fitting = refit(body, length) if body[length:].strip() or len(body) <= length else None
+    if fitting is not None:
+        if fitting != body:
+            notes.append(REFITTED)
+        return fitting
+    if len(body) > length:
+        notes.append(f"{len(body) - length} bytes after Content-Length are left out")
+        return body[:length]
+    notes.append(f"the body has {len(body)} bytes, Content-Length says {length}: the capture is not complete")
     return body
+
+
+def refit(body: bytes, length: int) -> bytes | None:
+    """The body of that length which a clipboard, an editor or a terminal turned into this one, or None."""
+    feeds = body.replace(b"\r\n", b"\n")
+    ends = feeds.replace(b"\n", b"\r\n")
+    for candidate in (body, ends, feeds, ends.removesuffix(b"\r\n"), feeds.removesuffix(b"\n"), feeds + b"\n",
+                      ends + b"\r\n"):
+        if len(candidate) == length and candidate.strip() != b"":
+            return candidate
+    return body if len(body) == length else None
+
+
+def _announced(fields: Iterable[tuple[str, str]]) -> int:
+    """What Content-Length says, or -1."""
+    length = {name.lower(): value for name, value in fields}.get("content-length", "")
+    return int(length) if length.isascii() and length.isdigit() and len(length) < 12 else -1
 
 
 def _dechunked(data: bytes) -> bytes:

@@ -1,171 +1,157 @@
-"""Programs that sign wrongly do so in a few well-known ways, so these rebuild the strings they sign.
+"""Programs that sign wrongly do so in a few well-known ways, so these make the strings they sign.
 
-A mistake is a name and the variants it makes of one string.  Up to three simple mistakes are combined, or two of any
-kind: a recovered hash then tells which string was signed.
+A mistake turns the right string into a wrong one.  Those of layout do not depend on the message, those of content
+(contents.py) do.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator
-from datetime import timedelta
-from itertools import combinations, permutations
-from urllib.parse import quote, unquote
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import permutations
+from typing import Any, Literal
 
-from proxy.cli.verification import rules
-from proxy.cli.verification.captured import Captured
+from proxy.cli.verification.strings import TARGET, Line, SigningString
 
-Variants = Callable[[str], Iterable[str]]
-
-_FIRST = re.compile(r"(\(request-target\): )([^ \n]*) ([^\n]*)")
-_HOSTS = ("open.nordea.com", "api.nordeaopenbanking.com", "localhost")
-_TYPES = ("application/json", "application/json; charset=utf-8", "application/json;charset=utf-8",
-          "application/json; charset=UTF-8", "application/json;charset=UTF-8", "application/x-www-form-urlencoded",
-          "application/x-www-form-urlencoded; charset=utf-8", "application/x-www-form-urlencoded;charset=UTF-8")
-_SHIFTS = (*range(1, 11), 3600, 7200, 10800)
+Edit = Callable[[SigningString], SigningString]
+Kind = Literal["core", "layout", "content", "rare"]
 
 
-def simple() -> dict[str, Variants]:
-    """Mistakes of layout, which do not depend on the message."""
-    return {
-        "upper_case_method": lambda s: [_FIRST.sub(lambda m: f"{m[1]}{m[2].upper()} {m[3]}", s, count=1)],
-        "no_colon": lambda s: [s.replace("(request-target): ", "(request-target) ", 1)],
-        "no_space": lambda s: [re.sub(r"(?m)^([^:\n]+): ", r"\1:", s), s.replace("(request-target): ",
-                                                                                "(request-target):", 1)],
-        "no_leading_slash": lambda s: [_FIRST.sub(lambda m: f"{m[1]}{m[2]} {m[3].lstrip('/')}", s, count=1)],
-        "no_method": lambda s: [_FIRST.sub(lambda m: m[1] + m[3], s, count=1)],
-        "trailing_newline": lambda s: [s + "\n"],
-        "crlf": lambda s: [s.replace("\n", "\r\n"), s.replace("\n", "\r\n") + "\r\n"],
-        "literal_backslash_n": lambda s: [s.replace("\n", r"\n")],
-    }
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """cause: a key of CAUSES.  detail: a clause that tells this one from others of the same cause.
+
+    kind: "core" ones are combined by three, "layout" and "content" by two; "rare" ones with a core one only.
+    """
+
+    cause: str
+    detail: str
+    edit: Edit
+    kind: Kind = "content"
 
 
-def particular(message: Captured) -> dict[str, Variants]:
-    """Mistakes of content, made from what this message holds."""
-    digests = list(dict.fromkeys(_digests(message)))
-    return {
-        "no_query": lambda s: [_retarget(s, lambda target: target.partition("?")[0])],
-        "whole_url": lambda s: [_retarget(s, lambda target, start=start: start + target)  # type: ignore[misc]
-                                for host in _hosts(message) for start in (f"https://{host}", f"http://{host}", host)],
-        "signed_double_slash": lambda s: [_retarget(s, lambda target: "/" + target)],
-        "short_path": lambda s: [_retarget(s, lambda target: re.sub(r"^/[^/?]+(?=/)", "", target))],
-        "other_encoding": lambda s: [_retarget(s, change) for change in _encodings()],
-        "signed_names_case": lambda s: _with_capitals(s, message),
-        "other_host": lambda s: [_line(s, rules.HOST, host) for host in _hosts(message)],
-        "other_date": lambda s: [_line(s, rules.DATE, date) for date in _dates(message)],
-        "other_content_type": lambda s: [_line(s, "content-type", kind) for kind in _types(message)],
-        "signed_digest": lambda s: [_line(s, "digest", digest) for digest in digests],
-        "signed_order": lambda s: map("\n".join, permutations(s.split("\n")[:6])),
-        "content_lines_missing": lambda s: [re.sub(r"\n(?:content-type|digest): [^\n]*", "", s),
-                                            re.sub(r"\ncontent-type: [^\n]*", "", s),
-                                            re.sub(r"\ndigest: [^\n]*", "", s)],
-        "content_lines_added": lambda s: _with_content(s, message),
-    }
+def changed(**parts: Any) -> Edit:
+    """The edit that sets these attributes."""
+    return lambda string: string._replace(**parts)
 
 
-def candidates(right: str, message: Captured) -> Iterator[tuple[tuple[str, ...], str]]:
-    """(names of the mistakes, the string they make), fewest mistakes first."""
-    layout, content = simple(), particular(message)
-    every = content | layout
-    for names in [*combinations(every, 1), *combinations(every, 2), *combinations(layout, 3)]:
-        for text in _applied(right, [every[name] for name in names]):
-            yield names, text
+def changed_value(cause: str, detail: str, key: str, value: str, kind: Kind = "content") -> Mistake:
+    """Another value on the line of that name."""
+    return Mistake(cause, detail, lambda string: string.with_value(key, value), kind)
 
 
-def _applied(text: str, steps: list[Variants]) -> Iterator[str]:
-    if not steps:
-        yield text
-        return
-    for changed in steps[0](text):
-        if changed != text:
-            yield from _applied(changed, steps[1:])
+def layout() -> Iterator[Mistake]:
+    """What goes wrong whatever is signed."""
+    yield from _core()
+    yield from _spaces()
+    yield from _joins()
+    yield from _whole()
 
 
-def _retarget(text: str, change: Callable[[str], str]) -> str:
-    return _FIRST.sub(lambda match: f"{match[1]}{match[2]} {change(match[3])}", text, count=1)
+def _core() -> Iterator[Mistake]:
+    def core(cause: str, edit: Edit, detail: str = "") -> Mistake:
+        return Mistake(cause, detail, edit, "core")
+
+    yield core("upper_case_method", lambda s: s._replace(method=s.method.upper()))
+    yield core("upper_case_method", lambda s: s._replace(method=s.method.title()), "only its first letter")
+    yield core("no_leading_slash", lambda s: s._replace(target=s.target.lstrip("/")))
+    yield core("no_method", changed(method="", between=""))
+    yield core("no_colon", _gap(" ", first=True))
+    yield core("no_space", _gap(":"))
+    yield core("no_space", _gap(":", first=True), "in the first line")
+    yield core("no_space", _gap(":", first=False), "in all lines but the first")
+    yield core("crlf", changed(join="\r\n"))
+    yield core("trailing_newline", changed(tail="\n"))
+    yield core("trailing_newline", changed(tail="\r\n"), "CR LF")
+    yield core("trailing_newline", changed(tail="\n\n"), "two of them")
 
 
-def _encodings() -> list[Callable[[str], str]]:
-    return [
-        lambda target: unquote(target, "latin-1"),
-        lambda target: re.sub("%[0-9A-Fa-f]{2}", lambda match: match[0].lower(), target),
-        lambda target: re.sub("%[0-9A-Fa-f]{2}", lambda match: match[0].upper(), target),
-        lambda target: target.replace("+", "%20"),
-        lambda target: target.replace("%20", "+"),
-        lambda target: quote(target, "/?=&", "latin-1"),
-        lambda target: target.rstrip("/"),
-        lambda target: target + "/",
-        lambda target: target + "?",
-        lambda target: target.lower(),
-    ]
+def _gap(gap: str, first: bool | None = None) -> Edit:
+    """first: in that line only, or in all but that."""
+    def edit(string: SigningString) -> SigningString:
+        return string._replace(lines=tuple(
+            line._replace(gap=gap) if first is None or (line.key == TARGET) == first else line
+            for line in string.lines))
+
+    return edit
 
 
-def _line(text: str, name: str, value: str) -> str:
-    """The text with another value on the line of this name."""
-    return re.sub(rf"(?m)^{re.escape(name)}: [^\n]*$", lambda _: f"{name}: {value}", text)
+def _spaces() -> Iterator[Mistake]:
+    for what, gap in (("a space before each colon", " : "), ("a space before each colon and none behind", " :"),
+                      ("two spaces behind each colon", ":  "), ("a tab behind each colon", ":\t"),
+                      ("'=' instead of each colon", "="), ("no colons", " ")):
+        yield Mistake("signed_spaces", what, _gap(gap), "layout")
+    yield Mistake("signed_spaces", "a space at the end of each line but the last",
+                  lambda s: s._replace(join=" " + s.join), "layout")
+    yield Mistake("signed_spaces", "a space at the very end", lambda s: s._replace(tail=s.tail + " "), "layout")
+    for count in (1, 2, 4, 8):
+        what = f"{count} space{'s'[:count > 1]} at the beginning of each line but the first"
+        yield Mistake("signed_spaces", what, _indented(" " * count), "layout")
+    yield Mistake("signed_spaces", "two spaces behind the method", changed(between="  "), "layout")
+    yield Mistake("signed_spaces", "no space behind the method", changed(between=""), "layout")
 
 
-def _with_capitals(text: str, message: Captured) -> Iterator[str]:
-    """All names as sent, all in title case, then one name at a time."""
-    names = [(name.lower(), name) for name, _ in message.fields]
-    titled = [(name, name.title()) for name, _ in names]
-    yield _renamed(text, names)
-    yield _renamed(text, titled)
-    for pair in (*names, *titled):
-        yield _renamed(text, [pair])
-    yield _renamed(text, [pair for pair in titled if "nordea" in pair[0]])
+def _indented(space: str) -> Edit:
+    return lambda string: string._replace(join=string.join + space)
 
 
-def _renamed(text: str, names: list[tuple[str, str]]) -> str:
-    spelling = dict(names)
-    return re.sub(r"(?m)^([a-z-]+)(?=: )", lambda match: spelling.get(match[1], match[1]), text)
+def _joins() -> Iterator[Mistake]:
+    for cause, what, join in (
+            ("literal_backslash_n", "", r"\n"), ("literal_backslash_n", "", r"\r\n"),
+            ("literal_backslash_n", "before each line break", "\\n\n"), ("lines_joined", "with nothing", ""),
+            ("lines_joined", "with spaces", " "), ("lines_joined", "with commas", ","),
+            ("lines_joined", "with commas", ", "), ("lines_joined", "with CR alone", "\r"),
+            ("lines_joined", "with empty lines between", "\n\n"), ("lines_joined", "with semicolons", ";"),
+            ("lines_joined", "with '&'", "&"), ("lines_joined", "with LF CR", "\n\r")):
+        yield Mistake(cause, what, changed(join=join), "layout")
+    for join in (r"\n", r"\r\n"):
+        yield Mistake("literal_backslash_n", "also at the end", changed(join=join, tail=join), "layout")
+    yield Mistake("trailing_newline", "as the two characters '\\n'", changed(tail=r"\n"), "layout")
 
 
-def _hosts(message: Captured) -> list[str]:
-    sent, signed = message.one("host"), message.one(rules.HOST) or ""
-    hosts = [*([sent, rules.without_port(sent)] if sent else []), *_HOSTS]
-    return list(dict.fromkeys([*hosts, signed.upper(), f"{signed}:443", f"https://{signed}"]))
+def _whole() -> Iterator[Mistake]:
+    for what, edit in (
+            ("the name (request-target) is missing", _nameless(TARGET)), ("all names are missing", _nameless()),
+            ("(request-target) has no parentheses", lambda s: s.renamed({TARGET: "request-target"}))):
+        yield Mistake("signed_names_missing", what, edit, "layout")
+    yield Mistake("http_version", "", lambda s: s._replace(target=s.target + " HTTP/1.1"), "layout")
+    for quote in ('"', "'"):
+        yield Mistake("signed_quotes", "", changed(around=quote), "layout")
+    for what, codec in (("UTF-16", "utf-16-le"), ("UTF-16", "utf-16-be"), ("UTF-16 with a byte order mark", "utf-16"),
+                        ("UTF-8 with a byte order mark", "utf-8-sig"), ("UTF-32", "utf-32-le")):
+        yield Mistake("signed_charset", what, changed(codec=codec), "layout")
+    for what, prehash in (("", "raw"), ("as hexadecimal text", "hex"), ("as hexadecimal text in capitals", "HEX"),
+                          ("as base64", "base64")):
+        yield Mistake("hashed_twice", what, changed(prehash=prehash), "layout")
+    yield Mistake("signed_base64", "", changed(prehash="text64"), "layout")
 
 
-def _dates(message: Captured) -> Iterator[str]:
-    date = message.one(rules.DATE) or ""
-    for zone in ("UTC", "EEST", "EET", "CET", "CEST", "+0000"):
-        yield date.replace("GMT", zone)
-    plain_date = message.one("date")
-    if plain_date:
-        yield plain_date
-    moment = rules.seconds(date)
-    if moment is not None:
-        for shift in _SHIFTS:
-            for change in (timedelta(seconds=shift), timedelta(seconds=-shift)):
-                try:
-                    yield rules.fixdate(moment + change)
-                except OverflowError:
-                    continue
+def _nameless(*keys: str) -> Edit:
+    """Without these names, or without any."""
+    return lambda string: string._replace(lines=tuple(
+        line._replace(name="", gap="") if not keys or line.key in keys else line for line in string.lines))
 
 
-def _types(message: Captured) -> Iterator[str]:
-    sent = message.one("content-type") or ""
-    yield sent.partition(";")[0].strip()
-    yield from _TYPES
+def orders(string: SigningString) -> Iterator[Mistake]:
+    """Every other order of up to five lines; the likely ones are combined with other mistakes."""
+    lines = string.lines
+    likely = [lines[::-1], tuple(sorted(lines)), *_swaps(lines), lines[1:] + lines[:1]]
+    seen: set[tuple[Line, ...]] = {lines}
+    for order in [*likely, *permutations(lines[:5])]:
+        if order in seen or len(order) != len(lines):
+            continue
+        seen.add(order)
+        kind: Kind = "content" if order in likely else "rare"
+        yield Mistake("signed_order", "", _ordered([line.key for line in order]), kind)
 
 
-def _digests(message: Captured) -> Iterator[str]:
-    sent = message.one("digest") or ""
-    value = sent.partition("=")[2]
-    yield from (value, "sha-256=" + value, "SHA-256=" + value, f'"{sent}"')
-    own = rules.hashed(message.body)
-    yield from ("SHA-256=" + own, own)
-    for _, other in rules.other_bodies(message):
-        yield "SHA-256=" + rules.hashed(other)
+def _swaps(lines: tuple[Line, ...]) -> Iterator[tuple[Line, ...]]:
+    for index in range(len(lines) - 1):
+        swapped = list(lines)
+        swapped[index:index + 2] = reversed(swapped[index:index + 2])
+        yield tuple(swapped)
 
 
-def _with_content(text: str, message: Captured) -> Iterator[str]:
-    if "\ndigest: " in text:
-        return
-    kinds = [message.one("content-type") or "application/json", "application/json"]
-    digests = [message.one("digest") or "", "SHA-256=" + rules.hashed(message.body)]
-    for kind in dict.fromkeys(kinds):
-        yield f"{text}\ncontent-type: {kind}"
-        for digest in dict.fromkeys(digests):
-            yield f"{text}\ncontent-type: {kind}\ndigest: {digest}"
+def _ordered(keys: list[str]) -> Edit:
+    place = {key: index for index, key in enumerate(keys)}
+    return lambda string: string._replace(lines=tuple(sorted(string.lines, key=lambda line: place.get(line.key, 99))))

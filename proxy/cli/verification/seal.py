@@ -2,49 +2,74 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.hashes import MD5, SHA1, SHA256, SHA384, SHA512, HashAlgorithm
+from cryptography.hazmat.primitives.hashes import MD5, SHA1, SHA224, SHA256, SHA384, SHA512, HashAlgorithm
 
-from proxy.cli.verification import rules
-from proxy.cli.verification.captured import Captured
 from proxy.cli.verification.findings import Finding
 
-_OTHER_HASHES: tuple[HashAlgorithm, ...] = (SHA1(), SHA512(), SHA384(), MD5())  # noqa: S303
+_HASHES: tuple[HashAlgorithm, ...] = (SHA256(), SHA1(), SHA512(), SHA384(), SHA224(), MD5())  # noqa: S303
+_PSS_HASHES = ("sha256", "sha1", "sha384", "sha512")
 
 
-def signing_string(message: Captured, names: tuple[str, ...]) -> tuple[str, list[Finding]]:
-    """One 'name: value' line per covered name, joined by LF, none at the end; and the names that were not sent."""
-    lines, findings = [], []
-    for name in names:
-        if name == rules.TARGET:
-            target = message.target.removesuffix("?") if message.target.count("?") == 1 else message.target
-            lines.append(f"{name}: {message.method.lower()} {target}")
-            continue
-        value = message.one(name)
-        if value is None and not message.all(name):
-            findings.append(Finding("covered_not_sent", name[:64]))
-        lines.append(f"{name}: {value or ''}")
-    return "\n".join(lines), findings
+@dataclass(frozen=True, slots=True)
+class KnownKey:
+    """A key that may have signed.  label: such as "the certificate".  role: whose it is by what is known.
+
+    "bank": what the bank verifies with.  "own": another one of the caller's.  "demo": the sandbox's published one.
+    """
+
+    label: str
+    key: RSAPublicKey
+    role: str = "bank"
 
 
-def check_seal(message: Captured, signature: bytes, expected: str, key: RSAPublicKey) -> Iterator[Finding]:
-    """Nothing when key signed expected with RSASSA-PKCS1-v1_5 and SHA-256, else why not."""
-    if len(signature) * 8 != (key.key_size + 7) // 8 * 8:
-        yield Finding("another_key", f"a signature of {len(signature)} bytes cannot be by an RSA key of "
-                                     f"{key.key_size} bits")
-        return
-    hashed = _recovered(key, signature, SHA256())
-    wanted = expected.encode("latin-1")
-    if hashed is None:
-        yield _not_sha256(key, signature, wanted)
-    elif hashed != hashlib.sha256(wanted).digest():
-        yield from _other_string(message, hashed, expected)
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a signature says of itself.  by: whose it is; None without RSA.  findings: what is wrong with the scheme.
+
+    is_signed: whether it is over these bytes; None where nobody can tell.  hash: in hex, "" with PSS, which hides it.
+    """
+
+    by: KnownKey | None
+    findings: tuple[Finding, ...]
+    is_signed: Callable[[bytes], bool] | None
+    hash: str = ""
+
+
+def open_signature(signature: bytes, keys: Sequence[KnownKey]) -> Opened | None:
+    """None when none of the keys made it."""
+    for known in keys:
+        if len(signature) == (known.key.key_size + 7) // 8:
+            for opened in _by_key(known, signature):
+                return opened
+    return _no_rsa(signature)
+
+
+def _by_key(known: KnownKey, signature: bytes) -> Iterator[Opened]:
+    for algorithm in _HASHES:
+        digest = _recovered(known.key, signature, algorithm)
+        if digest is not None:
+            name = algorithm.name
+            findings = () if name == "sha256" else (Finding("other_hash", f"it is {name.upper()}"),)
+            yield Opened(known, findings, _hashes_to(name, digest), digest.hex())
+    bare = _recovered(known.key, signature, None)
+    if bare is not None and len(bare) >= 16:
+        yield from _without_name(known, bare)
+    if _looks_like_pss(known.key, signature):
+        yield Opened(known, (Finding("pss_padding"),), _Pss(known.key, signature))
+
+
+def _without_name(known: KnownKey, data: bytes) -> Iterator[Opened]:
+    """What was encrypted without saying which hash it is: the hash, its text, or something else."""
+    finding = (Finding("other_hash", "the hash was encrypted without naming SHA-256"),)
+    yield Opened(known, finding, lambda string: data in (
+        hashlib.sha256(string).digest(), hashlib.sha256(string).hexdigest().encode(), string))
 
 
 def _recovered(key: RSAPublicKey, signature: bytes, algorithm: HashAlgorithm | None) -> bytes | None:
@@ -54,46 +79,58 @@ def _recovered(key: RSAPublicKey, signature: bytes, algorithm: HashAlgorithm | N
         return None
 
 
-def _not_sha256(key: RSAPublicKey, signature: bytes, wanted: bytes) -> Finding:
-    for algorithm in _OTHER_HASHES:
-        if _recovered(key, signature, algorithm) is not None:
-            return Finding("other_hash", f"it is {algorithm.name.upper()}")
-    if _recovered(key, signature, None) is not None:
-        return Finding("other_hash", "the hash was encrypted without naming SHA-256")
-    try:
-        key.verify(signature, wanted, PSS(MGF1(SHA256()), PSS.AUTO), SHA256())
-    except (InvalidSignature, ValueError):
-        return Finding("another_key")
-    return Finding("pss_padding")
+def _hashes_to(name: str, digest: bytes) -> Callable[[bytes], bool]:
+    return lambda string: hashlib.new(name, string, usedforsecurity=False).digest() == digest
 
 
-def _other_string(message: Captured, hashed: bytes, expected: str) -> Iterator[Finding]:
-    from proxy.cli.verification.mistakes import candidates
-
-    digest = hashlib.sha256(expected.encode("latin-1"))
-    for again in (digest.digest(), digest.hexdigest().encode(), base64.b64encode(digest.digest())):
-        if hashlib.sha256(again).digest() == hashed:
-            yield Finding("hashed_twice")
-            return
-    for names, text in candidates(expected, message):
-        if hashlib.sha256(text.encode("latin-1", "replace")).digest() == hashed:
-            signed, right = _first_difference(text, expected)
-            yield from (Finding(name, signed=signed if name == names[0] else "",
-                                expected=right if name == names[0] else "") for name in names)
-            return
-    yield Finding("other_string")
+def _no_rsa(signature: bytes) -> Opened | None:
+    """A hash or a signature of another kind in its place."""
+    if len(signature) == 32:
+        finding = Finding("not_rsa", "it has 32 bytes, as a hash or an HMAC has")
+        return Opened(None, (finding,), _hashes_to("sha256", signature), signature.hex())
+    if 64 <= len(signature) <= 72 and (signature[0] == 0x30 or len(signature) == 64):
+        finding = Finding("not_rsa", f"it has {len(signature)} bytes, as of an elliptic curve")
+        return Opened(None, (finding,), None)
+    return None
 
 
-def _first_difference(signed: str, expected: str) -> tuple[str, str]:
-    """The first line that differs, as repr without quotes so that line ends show."""
-    left, right = signed.splitlines(keepends=True), expected.splitlines(keepends=True)
-    for index in range(max(len(left), len(right))):
-        one = left[index] if index < len(left) else ""
-        other = right[index] if index < len(right) else ""
-        if one != other:
-            return _visible(one), _visible(other)
-    return "", ""
+class _Pss:
+    """EMSA-PSS (RFC 8017 section 9.1.2) with MGF1 over the same hash; any length of salt."""
+
+    def __init__(self, key: RSAPublicKey, signature: bytes) -> None:
+        self._parts = [(name, *parts) for name in _PSS_HASHES
+                       if (parts := _unmasked(key, signature, name)) is not None]
+
+    def __call__(self, string: bytes) -> bool:
+        for name, salt, expected in self._parts:
+            inner = hashlib.new(name, string, usedforsecurity=False).digest()
+            if hashlib.new(name, bytes(8) + inner + salt, usedforsecurity=False).digest() == expected:
+                return True
+        return False
+
+    @property
+    def plausible(self) -> bool:
+        return bool(self._parts)
 
 
-def _visible(line: str) -> str:
-    return line.replace("\\", "\\\\").replace("\r", "\\r").replace("\n", "\\n")
+def _looks_like_pss(key: RSAPublicKey, signature: bytes) -> bool:
+    return _Pss(key, signature).plausible
+
+
+def _unmasked(key: RSAPublicKey, signature: bytes, name: str) -> tuple[bytes, bytes] | None:
+    """Salt and hash, or None where the padding is not there."""
+    numbers = key.public_numbers()
+    bits = numbers.n.bit_length() - 1
+    number = pow(int.from_bytes(signature, "big"), numbers.e, numbers.n)
+    length = (bits + 7) // 8
+    if number.bit_length() > bits:
+        return None
+    encoded = number.to_bytes(length, "big")
+    size = hashlib.new(name, usedforsecurity=False).digest_size
+    masked, digest, end = encoded[:-size - 1], encoded[-size - 1:-1], encoded[-1]
+    mask = b"".join(hashlib.new(name, digest + count.to_bytes(4, "big"), usedforsecurity=False).digest()
+                    for count in range(len(masked) // size + 1))
+    block = bytearray(one ^ other for one, other in zip(masked, mask, strict=False))
+    block[0] &= 0xFF >> (8 * length - bits)
+    zeros, one, salt = bytes(block).partition(b"\x01")
+    return (salt, digest) if end == 0xBC and one and not any(zeros) else None

@@ -36,9 +36,10 @@ class Answer(Struct, frozen=True, kw_only=True):
 class Message(Struct, frozen=True, kw_only=True):
     """What was sent, as far as causes hang on it.
 
-    checked: an independent verification found nothing wrong with it; wrong: what it found.  blamed: causes that follow
-    from that at once.  host: as signed.  bank_host: of the route's profile.  content_type: as signed, "" when content
-    is not covered.  missing: parameters that the bank wants in the body and that are not there.
+    checked: an independent verification found nothing wrong with it; wrong: what it found.  blamed: (cause, sentence)
+    of what is wrong with a message that somebody's own program has signed.  host: as signed.  bank_host: of the route's
+    profile.  content_type: as signed, "" when content is not covered.  missing: parameters that the bank wants in the
+    body and that are not there.
     form: the digest of a form is not the usual one: "raw", "not_normalised", "decoded".
     expired: seconds since the end of the access token, when it says so itself.
     echoed: parts of the signing string that the answer quotes and that differ from what was signed.
@@ -49,7 +50,7 @@ class Message(Struct, frozen=True, kw_only=True):
     encoded: bool = False
     checked: bool = False
     wrong: str = ""
-    blamed: tuple[str, ...] = ()
+    blamed: tuple[tuple[str, str], ...] = ()
     host: str = ""
     bank_host: str = ""
     key_id_differs: bool = False
@@ -61,6 +62,11 @@ class Message(Struct, frozen=True, kw_only=True):
     authorization: Authorization = ""
     expired: float | None = None
     echoed: tuple[str, ...] = ()
+
+    @property
+    def faulty(self) -> bool:
+        """Whether something is wrong with the message itself."""
+        return bool(self.wrong or self.blamed)
 
 
 class Key(Struct, frozen=True, kw_only=True):

@@ -47,11 +47,11 @@ def security(case: Case) -> Iterator[Candidate]:
 def message(case: Case) -> Iterator[Candidate]:
     """What the bytes that were sent prove by themselves."""
     sent = case.message
-    for cause in sent.blamed:
-        yield found(cause, "certain", sent.wrong)
+    for cause, sentence in sent.blamed:
+        yield found(cause, "certain", sentence)
     if sent.skipped:
         yield found("signature_missing", "certain", "The route has signature: skip, and this is no sandbox.")
-    if sent.wrong and not sent.blamed:
+    if sent.wrong:
         yield found("outgoing_message_wrong", "certain", f"Our own verification fails: {sent.wrong}")
 
 
@@ -123,7 +123,7 @@ def _never_known(case: Case) -> Iterator[Candidate]:
     certificate = key.certificate_replaced
     replaced = f"Its certificate was replaced here at {certificate.text}." if certificate is not None else ""
     never = f"No call with key {short(key.fingerprint)} has been accepted." if case.history.known else ""
-    sure = case.message.checked and not case.message.wrong
+    sure = case.message.checked and not case.message.faulty
     yield found("bank_holds_another_certificate", "likely" if sure else "possible", own_check(case), never, replaced)
     yield found("certificate_wrong_field", "possible", never)
     yield found("certificate_armoured", "possible", never)
@@ -158,7 +158,7 @@ def _bodies_alone_fail(case: Case) -> bool:
 
 def _on_the_way(case: Case) -> Iterator[Candidate]:
     sent, history = case.message, case.history
-    if sent.wrong or not accepted_with_this_key(case):
+    if sent.faulty or not accepted_with_this_key(case):
         return
     assert history.accepted is not None
     escapes = "Its path or query holds escapes, which some gateways rewrite." if sent.encoded else ""
@@ -202,7 +202,7 @@ def digest(case: Case) -> Iterator[Candidate]:
     reason = _FORMS.get(case.message.form)
     if reason:
         yield found("form_not_normalised", "likely", reason)
-    if not case.message.wrong:
+    if not case.message.faulty:
         yield found("body_changed_on_the_way", "possible" if reason else "likely", own_check(case))
 
 

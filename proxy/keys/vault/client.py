@@ -122,9 +122,19 @@ class Vault:
         try:
             return self.ask_with(token, operation, path, body, budget=budget, query=query)
         except KeyUnusable as error:
-            if error.code != "vault_denied" or not self.tokens.replace(token, budget):
+            if error.code != "vault_denied":
                 raise
+            if not self.tokens.replace(token, budget):
+                raise self._explained(error, token, operation, budget) from None
         return self.ask_with(self.tokens.current(budget), operation, path, body, budget=budget, query=query)
+
+    def _explained(self, error: KeyUnusable, token: Secret, operation: str, budget: Budget) -> KeyUnusable:
+        """Vault gives one answer for an expired token and for a policy; a request that waits is told no more."""
+        if operation == "transit_sign":
+            return error
+        why = ("the token is good, and its policy does not allow this" if self.tokens.is_alive(token, budget) else
+               "the token may not even look itself up, so it has probably expired")
+        return KeyUnusable(error.code, f"{error.detail}, {why}")
 
     def ask_with(self, token: Secret | None, operation: str, path: str, body: Mapping[str, object] | None = None, *,
                  budget: Budget, query: str = "") -> Mapping[str, Any]:

@@ -76,12 +76,20 @@ class Tokens:
             held = self._held
             if held is None or held.token is not refused:
                 return True
-            if self._login is not None and self._is_alive(refused, budget):
+            if self._login is not None and self.is_alive(refused, budget):
                 return False                    # the token is good: it is the policy that denies
             if self._login is None and self._settings.token_file is None:
                 return False                    # the environment of a process does not change
             self._held = self._obtain(budget)
             return not self._held.token.matches(refused.reveal())
+
+    def is_alive(self, token: Secret, budget: Budget) -> bool:
+        """False only where Vault says so."""
+        try:
+            self._vault.ask_with(token, "lookup", "auth/token/lookup-self", budget=budget)
+        except KeyUnusable as error:
+            return error.code != "vault_denied"
+        return True
 
     def keep(self, stopped: Event) -> None:
         while not stopped.wait(self.pause()):
@@ -134,13 +142,6 @@ class Tokens:
                 if self._login is None or error.code not in ("vault_denied", "vault_refused"):
                     raise
         return self._obtain(budget)
-
-    def _is_alive(self, token: Secret, budget: Budget) -> bool:
-        try:
-            self._vault.ask_with(token, "lookup", "auth/token/lookup-self", budget=budget)
-        except KeyUnusable as error:
-            return error.code != "vault_denied"
-        return True
 
     def _looked_up(self, token: Secret, budget: Budget) -> Held:
         """A token from outside, with what Vault says about its life; it serves also where it may not ask."""

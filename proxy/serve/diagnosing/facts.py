@@ -11,6 +11,8 @@ from proxy.core.diagnosis.kinds import kind_of
 from proxy.core.message import Response
 from proxy.keys.keyring import Identity, Keyring
 from proxy.keys.oddities import oddities
+from proxy.keys.slots import Slots
+from proxy.keys.source import CertificateFacts
 from proxy.serve.clock import parse_imf_fixdate
 from proxy.serve.decoding import decoded
 from proxy.serve.diagnosing.history import moment
@@ -57,27 +59,35 @@ def _key(recording: Recording, now: float) -> Key:
     identity, slots = recording.identity, recording.route.slots
     if identity is None or identity.key is None:
         return Key()
-    ring = _ring(recording, identity)
-    facts, rules = identity.key.certificate, recording.route.rules
-    replaced, error = ring.replaced, ring.last_error
-    key_at, former = replaced.key, replaced.former_key
-    change = slots.last_change
-    if change is not None and slots.spare is not None and ring is slots.signing and (
-            key_at is None or change.at > key_at):
-        key_at, former = change.at, _fingerprint(slots.spare)
+    resigned = recording.draft is not None and NOTE in recording.draft.notes
+    ring = slots.signing if resigned else _ring(recording, identity)      # the caller gets the first key's refusal
+    facts = _certificate(ring)
+    key_at, former = _replaced(slots, ring)
+    error, certificate_at = ring.last_error, ring.replaced.certificate
     other = next((one for one in slots.rings() if one is not ring), None)
-    draft = recording.draft
     return Key(
-        fingerprint=recording.key or identity.key.signer.spki_sha256, expected=rules.profile.key_spki_sha256,
-        roles=facts.roles if facts is not None else None,
+        fingerprint="" if not recording.key else _fingerprint(ring) if resigned else recording.key,
+        expected=recording.route.rules.profile.key_spki_sha256, roles=facts.roles if facts is not None else None,
         expired=facts is not None and now > facts.not_after.timestamp(),
         early=facts is not None and now < facts.not_before.timestamp(),
-        ends=f"{facts.not_after:%Y-%m-%d}" if facts is not None else "", former=former,
-        replaced=_moment(key_at, now),
-        certificate_replaced=_moment(replaced.certificate, now) if replaced.certificate != replaced.key else None,
+        ends=f"{facts.not_after:%Y-%m-%d}" if facts is not None else "",
+        former=former, replaced=_moment(key_at, now),
+        certificate_replaced=_moment(certificate_at, now) if certificate_at != ring.replaced.key else None,
         load_error=error.code if error is not None else "", load_failed=_moment(error.at, now) if error else None,
-        other=_fingerprint(other) if other is not None else "",
-        other_refused=draft is not None and NOTE in draft.notes)
+        other=_fingerprint(other) if other is not None else "", other_refused=resigned)
+
+
+def _replaced(slots: Slots, ring: Keyring) -> tuple[datetime | None, str]:
+    """When the key of this ring took another one's place, by a reload or a rotation, and which one's."""
+    at, former, change = ring.replaced.key, ring.replaced.former_key, slots.last_change
+    if change is None or slots.spare is None or ring is not slots.signing or (at is not None and at > change.at):
+        return at, former
+    return change.at, _fingerprint(slots.spare)
+
+
+def _certificate(ring: Keyring) -> CertificateFacts | None:
+    identity = ring.current
+    return identity.key.certificate if identity is not None and identity.key is not None else None
 
 
 def _ring(recording: Recording, identity: Identity) -> Keyring:

@@ -25,7 +25,7 @@ def missing() -> str:
     return f"`python -m proxy run` does not start here: {last}"
 
 
-def _launch(world: World, application: Application, folder: Path, port: int,
+def launch(world: World, application: Application, folder: Path, port: int,
             extra: dict[str, object] | None = None) -> Launch:
     admin_port = free_port()
     config = folder / "config.yaml"
@@ -40,8 +40,8 @@ def _launch(world: World, application: Application, folder: Path, port: int,
 
 def forward_proxy(tls_port: int, source_port: int) -> Peer:
     """The same, and: tunnels to the bank are intercepted, those to the source pass, another listener speaks TLS."""
-    def launch(world: World, application: Application, folder: Path, port: int) -> Launch:
-        return _launch(world, application, folder, port, extra={
+    def launch_it(world: World, application: Application, folder: Path, port: int) -> Launch:
+        return launch(world, application, folder, port, extra={
             "ca_directory": str(ca_directory(world)),
             "listeners": {"tls": {"port": tls_port, "tls": {
                 "certificate_file": str(world.material.server_certificate),
@@ -49,7 +49,7 @@ def forward_proxy(tls_port: int, source_port: int) -> Peer:
             "destinations": [{"host": SOURCE_HOST, "policy": "tunnel", "ports": [source_port],
                               "allow_addresses": ["127.0.0.0/8"]}]})
 
-    return Peer("ours, as a forward proxy", True, missing, launch)
+    return Peer("ours, as a forward proxy", True, missing, launch_it)
 
 
 def ca_directory(world: World) -> Path:
@@ -77,4 +77,4 @@ def configuration(world: World, application: Application, port: int, admin_port:
     }
 
 
-PEER = Peer("ours", True, missing, _launch)
+PEER = Peer("ours", True, missing, launch)
