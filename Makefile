@@ -16,7 +16,7 @@ DEV_STAMP := .venv/.stamp-dev
 .PHONY: help run test torture check demo bench docs lock image image-test clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
 run: $(RUN_STAMP)  ## a signing proxy in front of an embedded stand-in for the bank
 	@.venv/bin/signing-proxy run --with-emulator || [ $$? -eq 130 ]  # Ctrl-C is how it ends

@@ -1,7 +1,7 @@
 """Pods of deploy/kustomize in front of the emulator: signed, rotated, drained, ended.
 
     python -m tests.deploy.podlike                  the proxy as a process
-    python -m tests.deploy.podlike --image NAME     in a container of that image (podman, runc), which nothing is allowed
+    python -m tests.deploy.podlike --image NAME     in a container of that image, which may do nothing (podman, runc)
 
 It runs in a network namespace of its own, as a pod does, where the machine lets it make one; else on plain loopback.
 """
@@ -64,7 +64,9 @@ def tell(line: str) -> None:
 def namespace() -> list[str]:
     """The command that makes one, as root or as anybody; [] where nobody may."""
     for command in (["unshare", "--net"], ["unshare", "--map-root-user", "--net"]):
-        if shutil.which("unshare") and subprocess.run([*command, "true"], capture_output=True, check=False).returncode == 0:
+        if shutil.which("unshare") is None:
+            break
+        if subprocess.run([*command, "true"], capture_output=True, check=False).returncode == 0:
             return command
     tell("no network namespace can be made here; plain loopback it is")
     return []
