@@ -16,7 +16,7 @@ DEV_STAMP := .venv/.stamp-dev
 .PHONY: help run test torture check demo bench docs lock image image-test clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
 run: $(RUN_STAMP)  ## a signing proxy in front of an embedded stand-in for the bank
 	@.venv/bin/signing-proxy run --with-emulator || [ $$? -eq 130 ]  # Ctrl-C is how it ends
@@ -50,7 +50,7 @@ docs: $(DEV_STAMP)  ## write anew what the documents take from the code
 image:  ## build the container image with docker
 	@docker build --tag $(IMAGE) .
 
-image-test: $(DEV_STAMP)  ## build the image without a registry, twice, and run pods of it (root; mmdebstrap buildah podman runc)
+image-test: $(DEV_STAMP)  ## build the image twice, without a registry, and run pods of it
 	@bash tests/deploy/build_image.sh
 
 clean:  ## remove what the other targets made

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/architecture.md", "docs/cli.md", "docs/configuration.md",
          "docs/errors.md", "docs/inspector.md", "docs/interception.md", "docs/keys.md", "docs/operations.md",
-         "docs/performance.md", "docs/runbook.md", "docs/troubleshooting.md")
+         "docs/performance.md", "docs/runbook.md", "docs/kubernetes.md", "docs/troubleshooting.md")
 
 
 def fences(language: str) -> list[str]:
