@@ -165,6 +165,16 @@ def test_a_pair_and_a_stranger(call, seal):
     assert "next: The likely reasons: the certificate was renewed" in result.stdout
 
 
+def test_a_file_with_the_whole_chain_in_any_order(call, tmp_path):
+    authority = Authority()
+    made = authority.seal()
+    made.write(tmp_path, "key.pem", "certificate.pem")
+    chain = tmp_path / "chain.pem"
+    chain.write_bytes(authority.pem + (tmp_path / "certificate.pem").read_bytes())
+    message = pasted(Sealer(load_pem_private_key(made.key_pem, None)))
+    assert call("verify", "--explain", "--certificate", chain, stdin=message).exit_code == 0
+
+
 def test_without_any_key_the_rest_is_judged(call, private_key):
     wrong = call("verify", "--explain", stdin=pasted(spoiled(private_key, MISTAKES["digest_json"][0])))
     assert (wrong.exit_code, wrong.stdout.splitlines()[0]) == (1, "wrong: digest_json")
@@ -271,12 +281,14 @@ def test_a_curl_with_its_body_in_a_file(call, private_key, public_key_file, tmp_
     attributes(change=lambda text: f"{text}\nx-ibm-client-secret: {SECRET}")])
 def test_secrets_are_not_printed(call, private_key, public_key_file, spoil):
     sealer = spoiled(private_key, spoil)
-    sealer.target += f"&access_token={TOKEN}&client_secret={SECRET}"
+    sealer.target += "&access_token=in-the-query&client_secret=there-as-well"
     for options in (["--json"], []):
         result = call("verify", "--explain", "--public-key", public_key_file, *options, stdin=pasted(sealer))
         assert result.exit_code == 1
         assert SECRET not in result.stdout + result.stderr
         assert TOKEN not in result.stdout + result.stderr
+        assert "in-the-query" not in result.stdout
+        assert "there-as-well" not in result.stdout
 
 
 def test_plain_verify_does_not_print_them_either(call, private_key, public_key_file):
