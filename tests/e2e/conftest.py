@@ -54,6 +54,12 @@ def nothing_unforeseen(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     assert not unforeseen
 
 
+@pytest.fixture(scope="module", autouse=True)
+def nothing_old_to_collect() -> None:
+    """A proxy has all looked at when it starts, which is more after each thousand tests."""
+    economy.leave_to_the_collector_what_comes()
+
+
 @pytest.fixture(autouse=True)
 def cheap_starts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A proxy sets the collector for its process; a test process starts many."""
