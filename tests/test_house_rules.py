@@ -77,7 +77,8 @@ def test_files_of_the_proxy_are_short():
     assert long == {}
 
 
-@pytest.mark.parametrize(("lock", "extras"), [("requirements.lock", ()), ("requirements-dev.lock", ("dev",))])
+@pytest.mark.parametrize(("lock", "extras"), [("requirements.lock", ()), ("requirements-dev.lock", ("dev",)),
+                                             ("requirements-browser.lock", ("browser",))])
 def test_the_lock_holds_every_dependency_with_hashes(lock, extras):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = [*project["dependencies"], *(row for extra in extras for row in project["optional-dependencies"][extra])]
