@@ -178,10 +178,14 @@ class _PoolWatch:
 
     def __init__(self, telemetry: Telemetry, upstream: str) -> None:
         self._count = telemetry.connections.add
-        self._labels = {event: (upstream, event) for event in ("opened", "reused", "retried", "connect_failed")}
+        self._labels = {event: (upstream, event) for event in (
+            "opened", "reused", "retried", "connect_failed", "breaker_opened")}
+        self._upstream = upstream
 
     def connection(self, event: str) -> None:
         self._count(self._labels[event])
+        if event == "breaker_opened":
+            log.warning("%s does not answer; calls to it are refused for a while", self._upstream)
 
 
 def pools(config: Config, context: ssl.SSLContext, proxy: Egress | None, telemetry: Telemetry,
@@ -189,8 +193,8 @@ def pools(config: Config, context: ssl.SSLContext, proxy: Egress | None, telemet
     """One per bank host; routes to the same one share it.  Called on the event loop."""
     dialer = Dialer(context, Resolver(config.timeouts.resolve), egress=proxy, forbidden=forbidden)
     origins = {_origin(route) for route in resolve(config)}
-    return {origin: Pool(origin, dialer, config.limits, config.timeouts, _PoolWatch(telemetry, str(origin)))
-            for origin in origins}
+    return {origin: Pool(origin, dialer, config.limits, config.timeouts, _PoolWatch(telemetry, str(origin)),
+                         config.breaker) for origin in origins}
 
 
 def _origin(route: ResolvedRoute) -> Origin:

@@ -8,6 +8,7 @@ from email.utils import formatdate
 from typing import TYPE_CHECKING
 
 from proxy.app.listeners import tls_context
+from proxy.app.token_files import AdminTokens
 from proxy.audit.place import judge as judge_trail
 from proxy.cli import applications, authorities, material
 from proxy.cli.rows import Row
@@ -92,7 +93,13 @@ def _files(config: Config) -> Iterator[Row]:
 
 
 def _listeners(config: Config) -> Iterator[Row]:
-    """How each listener knows its clients."""
+    """How each listener, and the admin port, knows its clients."""
+    if config.admin and (config.admin_token_file or config.admin_token_env):
+        try:
+            count = len(AdminTokens(config, applications.environ()).current())
+            yield Row("listener", "admin", True, f"{count} admin tokens" if count > 1 else "an admin token")
+        except KeyUnusable as error:
+            yield Row.problem("listener", "admin", error)
     for name, listener in config.all_listeners().items():
         ways = []
         try:

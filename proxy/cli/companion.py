@@ -46,6 +46,7 @@ routes:
 inspect: true
 upstream_ca_file: {ca}
 ca_directory: {ca_directory}
+admin_token_file: {admin_token}
 self_verify: true
 """
 

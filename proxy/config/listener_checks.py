@@ -27,6 +27,9 @@ def check_listeners(config: Config, problems: Problems) -> None:
         else:
             _check_address("admin_address", config.admin_address, problems)
         places["admin_"] = (config.admin_address, config.admin_port)
+    elif config.quitquitquit:
+        problems.add("quitquitquit", "There is no admin port to ask for it (admin: false). Remove one of the two.",
+                     "admin")
     for (first, one), (second, other) in combinations(places.items(), 2):
         if _collide(one, other):
             problems.add(f"{second}port", f"{first}port has the same port on the same address. Choose another port.",

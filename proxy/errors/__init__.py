@@ -163,6 +163,9 @@ PROBLEMS: dict[str, Problem] = _table(
     Problem("internal_error", 500, "The proxy failed in a way its authors did not foresee.",
             "Report it with the request id; the log has the details.", "proxy_internal_error"),
     # --- the bank
+    Problem("breaker_open", 503, "The bank has not answered the last calls, so this one was not tried.",
+            "Nothing was sent; try again after the Retry-After seconds. The log and /status say what failed before.",
+            "destination_unavailable"),
     Problem("upstream_dns", 502, "The bank's host name does not resolve.",
             "Check the route's upstream, and DNS on this machine.", "dns_error"),
     Problem("upstream_connect", 502, "The bank refused the connection or could not be reached.",
@@ -234,6 +237,7 @@ class UpstreamFailed(ProxyError):
     def __init__(self, code: str, detail: str = "", *, sent: Sent) -> None:
         super().__init__(code, detail)
         self.sent: Sent = sent
+        self.retry_after = 0            # seconds; 0: nothing is known
 
 
 class KeyUnusable(ProxyError):

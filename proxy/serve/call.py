@@ -21,11 +21,11 @@ from proxy.serve.rulings import LIMIT
 from proxy.serve.sealing import signing_failure
 from proxy.wire.application import Caller
 from proxy.wire.channel import Channel
-from proxy.wire.pool import Ticket
+from proxy.wire.ticket import Ticket
 
 
 class Call:
-    """Implements wire.pool.Call.  connection is None once the caller has gone."""
+    """Implements wire.ticket.Call.  connection is None once the caller has gone."""
 
     __slots__ = ("_desk", "_over", "_recording", "_resigning", "_ticket", "_waits", "connection", "request",
                  "request_id", "route")
@@ -51,7 +51,7 @@ class Call:
         if not self._over:              # the pool may have failed it at once
             self._ticket = ticket
 
-    # --- wire.pool.Call
+    # --- wire.ticket.Call
 
     def seal(self, ticket: Ticket) -> bytes | None:
         recording = self._recording

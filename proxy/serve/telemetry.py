@@ -64,8 +64,8 @@ class Telemetry:
         self.bank_failures = Counts(prefix + "bank_failures", "The bank's refusals by its own code.",
                                     ("route", "code"))
         self.connections = Counts(
-            prefix + "upstream_connections", "Connections to banks: opened, reused, retried, connect_failed.",
-            ("upstream", "event"))
+            prefix + "upstream_connections",
+            "Connections to banks: opened, reused, retried, connect_failed, breaker_opened.", ("upstream", "event"))
         self.handshakes = Counts(prefix + "client_tls_handshakes", "TLS handshakes of callers, in tunnels and on TLS "
                                  "listeners, by outcome.", ("listener", "outcome"))
         self.tunnels = Counts(prefix + "tunnels", "Tunnels to other hosts that have ended, by policy and outcome.",

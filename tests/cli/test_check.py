@@ -10,6 +10,7 @@ import yaml
 
 from proxy.cli.companion import companion
 from proxy.emulator import Authority, Seal, Validity
+from proxy.emulator.authority import write_private
 
 LONG = Validity(datetime(2020, 1, 1, tzinfo=UTC), datetime(2120, 1, 1, tzinfo=UTC))
 FUTURE = Validity(datetime(2110, 1, 1, tzinfo=UTC), datetime(2120, 1, 1, tzinfo=UTC))
@@ -28,10 +29,15 @@ def authority():
     return Authority()
 
 
+@pytest.fixture(scope="session")
+def seal(authority):
+    return authority.seal(validity=LONG)
+
+
 @pytest.fixture
-def configure(authority, tmp_path):
+def configure(seal, tmp_path):
     """Writes a configuration with one application and one route; changes go into either."""
-    authority.seal(validity=LONG).write(tmp_path, "key.pem", "certificate.pem")
+    seal.write(tmp_path, "key.pem", "certificate.pem")
     secret = tmp_path / "secret"
     secret.touch(mode=0o600)
     secret.write_text("s3cret-value")
@@ -138,6 +144,15 @@ def test_the_next_key_is_looked_at_as_well(call, configure, authority, tmp_path)
 def test_a_token_file_that_cannot_be_read(call, configure, tmp_path):
     result = call("check", "--json", "--config-file", configure(client_token_file=str(tmp_path / "none")))
     assert rows(result)["listener", "main"]["code"] == "key_unreadable"
+
+
+def test_the_admin_tokens_are_read_as_well(call, configure, tmp_path):
+    write_private(tmp_path / "admin", b"one\ntwo\n")
+    found = rows(call("check", "--json", "--config-file", configure(admin_token_file=str(tmp_path / "admin"))))
+    assert (found["listener", "admin"]["ok"], found["listener", "admin"]["text"]) == (True, "2 admin tokens")
+    (tmp_path / "admin").chmod(0o644)
+    result = call("check", "--json", "--config-file", configure(admin_token_file=str(tmp_path / "admin")))
+    assert (result.exit_code, rows(result)["listener", "admin"]["code"]) == (1, "key_permissions")
 
 
 def test_a_bad_configuration_as_json_lists_every_place(call, tmp_path):

@@ -68,6 +68,11 @@ def test_what_the_block_says_works_and_ctrl_c_ends_both(tmp_path):
         metrics = re.search(r"metrics\s+(\S+)", block)[1]
         status, text = ask(metrics)
         assert (status, b"requests_total" in text) == (200, True)
+        token = (tmp_path / "it's here" / "admin-token")
+        assert token.stat().st_mode & 0o777 == 0o600
+        reload = metrics.replace("/metrics", "/reload"), "POST"
+        assert ask(*reload, headers=[("Authorization", f"Bearer {token.read_text().strip()}")])[0] == 200
+        assert ask(*reload)[0] == 401
         control = re.search(r"its view\s+(\S+)", block)[1]
         assert ask(control + "/received")[0] == 200
         child.send_signal(signal.SIGINT)

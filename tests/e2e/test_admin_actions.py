@@ -118,6 +118,15 @@ async def test_a_reload_says_what_it_has_brought(bank, start, mine, successor):
     assert (await proxy.ask(post("/echo"))).status == 200
 
 
+async def test_a_reload_goes_on_when_its_caller_has_left(start):
+    proxy = await start()
+    async with proxy.connect("admin") as line:
+        await line.send(request("POST", "/reload", f"Authorization: Bearer {TOKEN}"))
+        line.writer.close()
+    await eventually(lambda: proxy.running.rings["shop"].current.revision == 2)
+    assert (await proxy.admin("/livez")).status == 200
+
+
 @pytest.mark.parametrize(("spoil", "code"), [
     (lambda mine, other: mine.certificate.write_bytes(other.certificate_pem), "key_pair_mismatch"),
     (lambda mine, other: mine.key.write_bytes(mine.key.read_bytes()[:300]), "key_format"),
