@@ -192,22 +192,35 @@ def test_a_cut_body_does_not_end_with_the_beginning_of_a_secret():
 # --- the quick look must not miss what the close one would find
 
 @given(st.sampled_from(sorted(EXACT)), st.sampled_from([str.lower, str.upper, str.title]))
-def test_no_exact_name_escapes_the_quick_look(name, case):
+def test_no_exact_name_escapes(name, case):
     assert masked(masks().body(b'{"%b":"hidden"}' % case(name).encode(), "body")).endswith('":"#"}')
     assert "hidden" not in masked(masks().body(b"%b=hidden" % case(name).encode(), "body"))
 
 
 @given(st.sampled_from(WORDS), st.sampled_from(["", "my_", "x-", "Client"]), st.sampled_from(["", "_value", "2"]))
-def test_no_word_escapes_the_quick_look(word, before, after):
+def test_no_word_escapes(word, before, after):
     name = before + word + after
     assert is_secret(name, in_errors=False)
     assert "hidden" not in masks().body(b'{"%b":"hidden"}' % name.encode(), "body").decode()
 
 
 @pytest.mark.parametrize("name", ["api_key", "api-key", "private_key", "subscription-key", "user_code", "device_code",
-                                  "code_verifier", "session_id", "pass_code", "auth_code"])
+                                  "code_verifier", "session_id", "pass_code", "auth_code", "Access Token"])
 def test_nor_does_a_word_with_separators(name):
     assert "hidden" not in masks().body(b'{"%b":"hidden"}' % name.encode(), "body").decode()
+
+
+PIECES = st.sampled_from([
+    '"token"', '"access_token"', '"code"', '"name"', '"a"', '"x":', '"errors":', '"pin":', '"\\u0074oken":', '"a\\"b"',
+    '"eyJhbGciOi.e30.c2ln"', '"Bearer abcdefgh12"', '"q?code=1"', ":", " : ", ",", "{", "}", "[", "]", "12", "null",
+    "\n", "<", '"'])
+
+
+@given(st.lists(PIECES, max_size=14), st.sampled_from(["{", "["]))
+def test_the_quick_look_finds_what_the_close_one_finds(pieces, first):
+    text = (first + "".join(pieces)).encode()
+    found = masks()
+    assert found.body(text, "body") == found._closer(text)
 
 
 JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=8),
