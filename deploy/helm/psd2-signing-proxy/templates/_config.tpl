@@ -33,5 +33,9 @@
 {{- if .Values.vaultToken.enabled }}
 {{- $_ := set $ours "vault" (dict "kubernetes" (dict "jwt_file" "/run/secrets/vault/token")) }}
 {{- end }}
-{{- mergeOverwrite (dict "structured_logs" true) (deepCopy .Values.config) $ours | toYaml }}
+{{- $theirs := deepCopy .Values.config }}
+{{- if kindIs "string" $theirs.vault }}
+{{- $_ := set $theirs "vault" (dict "address" $theirs.vault) }}
+{{- end }}
+{{- mergeOverwrite (dict "structured_logs" true) $theirs $ours | toYaml }}
 {{- end }}
