@@ -210,15 +210,17 @@ def test_nor_does_a_word_with_separators(name):
     assert "hidden" not in masks().body(b'{"%b":"hidden"}' % name.encode(), "body").decode()
 
 
-PIECES = st.sampled_from([
-    '"token"', '"access_token"', '"code"', '"name"', '"a"', '"x":', '"errors":', '"pin":', '"\\u0074oken":', '"a\\"b"',
-    '"eyJhbGciOi.e30.c2ln"', '"Bearer abcdefgh12"', '"q?code=1"', ":", " : ", ",", "{", "}", "[", "]", "12", "null",
-    "\n", "<", '"'])
+NAMED = st.sampled_from(["token", "access_token", "code", "name", "a", "errors", "pin", "Token Type", 'a"b', "x\\"])
+TEXTS = st.sampled_from(["", "plain", "eyJhbGciOi.e30.c2ln", "Bearer abcdefgh12", "https://a/?code=1&b=2", '":', "<a>"])
+TELLING = st.recursive(st.none() | st.booleans() | st.integers() | TEXTS,
+                       lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMED, inner, max_size=4))
 
 
-@given(st.lists(PIECES, max_size=14), st.sampled_from(["{", "["]))
-def test_the_quick_look_finds_what_the_close_one_finds(pieces, first):
-    text = (first + "".join(pieces)).encode()
+@given(st.dictionaries(NAMED, TELLING, max_size=4) | st.lists(TELLING, max_size=3),
+       st.sampled_from([(",", ":"), (", ", ": "), (" ,", " : "), (",\n", "\n:\t")]), st.integers(0, 400))
+def test_the_quick_look_finds_what_the_close_one_finds(value, separators, cut):
+    """In whatever JSON, also cut off."""
+    text = json.dumps(value, separators=separators).encode()[:cut or None]
     found = masks()
     assert found.body(text, "body") == found._closer(text)
 

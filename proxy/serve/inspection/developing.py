@@ -5,7 +5,6 @@ Secrets are masked here and nowhere else: what leaves this module has none, so n
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -15,10 +14,9 @@ from proxy.core.exchange import Exchange
 from proxy.core.message import Field, Request, Response
 from proxy.core.redaction import Known, Masks, cut_clean
 from proxy.core.signing import Draft, Plan
+from proxy.serve.decoding import decoded
 from proxy.serve.inspection.kept import NO_BODY, Answered, Asked, Body, Kept, Sent
 from proxy.serve.recording import Recording
-
-_GZIP = 32 + zlib.MAX_WBITS
 
 
 class Replayed(Request):
@@ -136,11 +134,11 @@ class Developer:
         kept, cut = data[:self.cap], size > min(len(data), self.cap)
         content_type, coding = _described(fields)
         decoded_from = ""
-        if coding not in ("", "identity"):
-            opened = _opened(kept, coding, self.cap)
-            if opened is None:
-                return Body(size=size, unreadable=f"it is encoded with {coding[:32]!a}")
-            kept, decoded_from = opened, coding
+        if coding not in (b"", b"identity"):
+            kept, unreadable = decoded(kept, coding)
+            if unreadable:
+                return Body(size=size, unreadable=unreadable)
+            kept, decoded_from = kept[:self.cap], coding.decode("latin-1")
         charset = _charset(content_type)
         if charset:
             kept, decoded_from = kept.decode(charset, "replace").encode(), decoded_from or charset
@@ -169,27 +167,15 @@ def _url(request: Request, exchange: Exchange) -> bytes:
     return request.asked
 
 
-def _described(fields: Iterable[Field]) -> tuple[bytes, str]:
+def _described(fields: Iterable[Field]) -> tuple[bytes, bytes]:
     """Content-Type, and the content codings in lower case."""
-    content_type, codings = b"", []
+    content_type, codings = b"", list[bytes]()
     for name, _, value in fields:
         if name == b"content-type" and not content_type:
             content_type = value
         elif name == b"content-encoding":
-            codings.append(value.decode("latin-1").strip().lower())
-    return content_type, ",".join(codings)
-
-
-def _opened(data: bytes, coding: str, cap: int) -> bytes | None:
-    """At most cap bytes of what is inside; None for what cannot be read."""
-    if coding not in ("gzip", "x-gzip", "deflate"):
-        return None
-    for bits in (_GZIP, -zlib.MAX_WBITS):       # "deflate" is sent with and without its header
-        try:
-            return zlib.decompressobj(bits).decompress(data, cap)
-        except zlib.error:
-            continue
-    return None
+            codings.append(value.strip().lower())
+    return content_type, b",".join(codings)
 
 
 def _charset(content_type: bytes) -> str:
