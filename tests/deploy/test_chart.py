@@ -100,6 +100,18 @@ def test_another_configuration_is_another_pod():
     assert len(annotation({})) == hashlib.sha256().digest_size * 2
 
 
+@pytest.mark.parametrize(("gateway", "share"), [
+    ({"autoscaling": {"enabled": False}, "replicas": 3}, 0.3333), ({"autoscaling": {"maxReplicas": 8}}, 0.125),
+    ({"autoscaling": {"enabled": False}, "replicas": 1}, 1)])
+def test_each_replica_has_its_part_of_the_banks_limit(gateway, share):
+    values = {"config": {"shaping": {"waiting": 10}}, "gateway": {**TOKEN["gateway"], **gateway}}
+    ((_, text),) = of_kind(render(CHART, values), "ConfigMap")[0]["data"].items()
+    assert yaml.safe_load(text)["shaping"] == {"waiting": 10, "share": share}
+    values["config"]["shaping"]["share"] = 0.5
+    ((_, text),) = of_kind(render(CHART, values), "ConfigMap")[0]["data"].items()
+    assert yaml.safe_load(text)["shaping"]["share"] == 0.5
+
+
 def test_the_rules_and_the_dashboard_arrive_whole():
     together = documents("gateway-token")
     (rule,) = of_kind(together, "PrometheusRule")

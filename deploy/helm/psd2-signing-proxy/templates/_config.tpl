@@ -34,6 +34,11 @@
 {{- $_ := set $ours "vault" (dict "kubernetes" (dict "jwt_file" "/run/secrets/vault/token")) }}
 {{- end }}
 {{- $theirs := deepCopy .Values.config }}
+{{/* The bank's limit is the company's: each replica takes its part of it, rounded down. */}}
+{{- if kindIs "map" $theirs.shaping }}
+{{- $replicas := ternary $gateway.autoscaling.maxReplicas $gateway.replicas $gateway.autoscaling.enabled }}
+{{- $_ := set $ours "shaping" (dict "share" ($theirs.shaping.share | default (divf (floor (divf 10000 $replicas)) 10000))) }}
+{{- end }}
 {{- if kindIs "string" $theirs.vault }}
 {{- $_ := set $theirs "vault" (dict "address" $theirs.vault) }}
 {{- end }}
