@@ -41,6 +41,9 @@ class Home(Protocol):
     def free(self, channel: Channel) -> None:
         """It is clean and may carry another request."""
 
+    def back(self, channel: Channel) -> None:
+        """The same, of one whose request was withdrawn before a byte of it was written."""
+
     def now_closing(self, channel: Channel) -> None:
         """No call may take it any more."""
 
@@ -97,7 +100,7 @@ class Channel(asyncio.Protocol):
             return
         self._ticket = None
         self.phase = Phase.IDLE
-        self.pool.free(self)
+        self.pool.back(self)
 
     def write(self, data: bytes) -> None:
         """data: one whole request.  From here on the bank may have acted."""
