@@ -165,7 +165,11 @@ class Channel(asyncio.Protocol):
         if reserved or (self.used and not self._answered and ticket.safe):
             self.pool.again(ticket, reserved=reserved)
         else:
-            ticket.fail("upstream_closed")
+            ticket.fail("upstream_closed", begun=self._begun)
+
+    @property
+    def _begun(self) -> bool:
+        return self._reader is not None and self._reader.response is not None
 
     def _learn(self) -> None:
         """The bank ended it: after how long without a request?"""
@@ -223,7 +227,7 @@ class Channel(asyncio.Protocol):
         self.transport.abort()
         if ticket is not None:
             ticket.channel = None
-            ticket.fail(code, detail)
+            ticket.fail(code, detail, begun=self._begun)
 
     def give_up(self) -> None:
         """Nobody wants the rest of the answer: the connection cannot be used again."""

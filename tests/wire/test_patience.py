@@ -117,7 +117,7 @@ async def test_nor_for_a_payment_that_waits_for_it(bank, client_context):
 
 async def test_a_connection_that_never_carried_a_request_shows_nothing(stranger, bank):
     """Many servers wait longer for a first request than for the next one."""
-    assert (unused := Call(stranger, late=True).submit()).ticket is not None
+    unused = Call(stranger, late=True).submit()
     await bank.line()
     await unused.sealing.wait()
     assert unused.ticket.cancel()
