@@ -136,8 +136,9 @@ class Notify:
         """READY must follow."""
         self._tell(f"RELOADING=1\nMONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
 
-    def stopping(self, in_hand: int) -> None:
-        self._tell(f"STOPPING=1\nSTATUS=Finishing {in_hand} requests")
+    def stopping(self, in_hand: int | None = None) -> None:
+        """in_hand: None where somebody else knows it."""
+        self._tell(f"STOPPING=1\nSTATUS=Finishing {'' if in_hand is None else f'{in_hand} '}requests")
 
     def alive(self, now: float) -> None:
         """Called again and again by what proves that the loop turns.  now: its time."""
