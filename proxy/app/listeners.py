@@ -100,6 +100,9 @@ class Doors:
         address, port = listener.address, listener.port or 0
         passed = self._passed.take(name, listener)
         try:
+            if passed is not None and self._passed.board is not None:
+                server.share(name, passed, self._passed.board, accept=accept)
+                return self._took(passed, listener)
             if passed is not None:
                 await server.listen_on(name, passed, accept=accept)
                 return self._took(passed, listener)

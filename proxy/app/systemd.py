@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping
 from proxy.config.address import UNIX, bracketed, ip_address, where
 from proxy.config.model import MAIN, Listener
 from proxy.errors import ProxyError
+from proxy.wire.queue import Board
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,12 @@ class SocketUnfit(ProxyError):
 
 
 class PassedSockets:
-    """Listening sockets by the name of their listener, each taken once."""
+    """Listening sockets by the name of their listener, each taken once.
+
+    board: of the processes that accept from them too; None: there are no others.
+    """
+
+    board: Board | None = None
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         """Takes what LISTEN_FDS names, if LISTEN_PID says that it is meant for this process.  Raises SocketUnfit."""

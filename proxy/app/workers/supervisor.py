@@ -26,7 +26,7 @@ from proxy.app.inspecting import Inspector
 from proxy.app.lifecycle import SIGNALS, Started, loop_factory, unforeseen
 from proxy.app.log_level import LogLevel
 from proxy.app.systemd import Notify, PassedSockets
-from proxy.app.workers import shared_log, together
+from proxy.app.workers import shared, together
 from proxy.app.workers.desk import Desk
 from proxy.app.workers.parting import part
 from proxy.app.workers.patience import Patience, Tries
@@ -38,6 +38,7 @@ from proxy.config.model import Config
 from proxy.errors import ProxyError
 from proxy.serve.health import Health
 from proxy.serve.logline import LogLines, Messages
+from proxy.wire.queue import NOBODY
 
 log = logging.getLogger("proxy")
 
@@ -80,8 +81,9 @@ class Supervisor:
         self.ending = Ending(config)
         self.health = Health({})
         self.since = datetime.now(UTC)
-        self._lock = shared_log.made()
-        self.lines = LogLines(shared_log.SharedLog(self._lock), structured=config.structured_logs)
+        self._shared = shared.made()
+        self._board = shared.numbers(self._shared)
+        self.lines = LogLines(shared.SharedLog(self._shared), structured=config.structured_logs)
         self.level = LogLevel(config, self._level_changed, self.lines)
         self.seats = [Seat(number, environ, self._told, command) for number in range(1, config.workers + 1)]
         self.rotations = Rotations(config.applications, self._rotated)
@@ -145,8 +147,9 @@ class Supervisor:
         """Somebody sits there until the end."""
         tries = Tries(self._patience)
         while True:
-            lived = await seat.live(self._first_words(seat), self._places.descriptors(self._lock))
+            lived = await seat.live(self._first_words(seat), self._places.descriptors(self._shared))
             self._sums.ended(seat.number)
+            self._board[seat.number - 1] = NOBODY
             if self._over():
                 return
             pause = tries.ended(lived)
@@ -173,7 +176,8 @@ class Supervisor:
 
     def _first_words(self, seat: Seat) -> dict[str, Any]:
         return {"worker": seat.number, "config": self.config, "sockets": self._places.numbers(),
-                "own": self._places.own, "log": self._lock, "level": self.level.current, "slots": self.rotations.now}
+                "own": self._places.own, "shared": self._shared, "level": self.level.current,
+                "slots": self.rotations.now}
 
     # --- what the workers tell, and what the desk asks
 
@@ -298,4 +302,5 @@ class Supervisor:
         self._places.close()
         self._notify.close()
         await self.lines.close()
-        os.close(self._lock)
+        self._board.release()
+        os.close(self._shared)

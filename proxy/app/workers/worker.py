@@ -24,13 +24,14 @@ from proxy.app import compose, process
 from proxy.app.announce import announce_warnings
 from proxy.app.lifecycle import SIGNALS, Running, loop_factory, serve
 from proxy.app.systemd import PassedSockets
+from proxy.app.workers import shared
 from proxy.app.workers.channel import Channel, ChannelClosed, first_frame
-from proxy.app.workers.shared_log import SharedLog
 from proxy.app.workers.sums import snapshot
 from proxy.config.model import Config, Listener
 from proxy.errors import ProxyError
 from proxy.keys.slots import How
 from proxy.serve.logline import LogLines, Messages
+from proxy.wire.queue import Board
 
 log = logging.getLogger("proxy")
 
@@ -41,14 +42,14 @@ _LAST_WORDS: Final = 1.0
 class Start(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker is told first.  sockets: descriptors by listener.  own: further places that are this proxy's.
 
-    log: descriptor of the log's lock.  level: of the log.  slots: which key signs, by application.
+    shared: descriptor of what all of them write to.  level: of the log.  slots: which key signs, by application.
     """
 
     worker: int
     config: Config
     sockets: dict[str, int]
     own: list[tuple[str, int]]
-    log: int
+    shared: int
     level: str
     slots: dict[str, tuple[str, str]]
 
@@ -56,8 +57,9 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
 class Inherited(PassedSockets):
     """Those of the supervisor, which has compared them with the configuration."""
 
-    def __init__(self, descriptors: Mapping[str, int]) -> None:
+    def __init__(self, descriptors: Mapping[str, int], board: Board) -> None:
         self._by_name = {}
+        self.board = board
         for name, descriptor in descriptors.items():
             sock = socket.socket(fileno=descriptor)
             sock.set_inheritable(False)
@@ -88,14 +90,15 @@ class Worker(Running):
     def __init__(self, start: Start, channel: Channel, config: Config, rings: compose.Keyrings) -> None:
         self._start = start
         self._channel = channel
-        super().__init__(config, rings, os.environ, compose.authority(config, os.environ), Inherited(start.sockets))
+        super().__init__(config, rings, os.environ, compose.authority(config, os.environ),
+                         Inherited(start.sockets, Board(shared.numbers(start.shared), start.worker - 1)))
         self.doors.bound += start.own
         if start.level != self.level.current:
             self.level.change(start.level)  # type: ignore[arg-type]
         self._telling: asyncio.TimerHandle | None = None
 
     def _log_lines(self) -> LogLines:
-        return LogLines(SharedLog(self._start.log), structured=self.config.structured_logs)
+        return LogLines(shared.SharedLog(self._start.shared), structured=self.config.structured_logs)
 
     def _hear_signals(self) -> None:
         """They were given up before there was a loop."""
