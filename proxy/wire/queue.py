@@ -21,7 +21,9 @@ _NO_ROOM: Final = 0.5
 
 
 _LEAVE_IT: Final = 0.002
-"""Seconds for which a new connection is left to a process that has fewer; then it is taken all the same."""
+_AT_MOST: Final = 10
+"""Seconds for which a new connection is left to a process that has fewer, for each that it has less, but at most
+so many times; then it is taken all the same."""
 NOBODY: Final = 2**31 - 1
 """The number of a process that does not accept."""
 
@@ -43,8 +45,9 @@ class Board:
     def tell(self, count: int) -> None:
         self._numbers[self._mine] = count
 
-    def others_have_fewer(self) -> bool:
-        return min(self._numbers) < self._numbers[self._mine]
+    def ahead(self) -> int:
+        """By how many connections of the process that has the fewest."""
+        return self._numbers[self._mine] - min(self._numbers)
 
 
 class SharedQueue:
@@ -77,9 +80,10 @@ class SharedQueue:
     def _accept(self) -> None:
         if not self.sockets:
             return
-        if not self._left and self._board.others_have_fewer():
+        ahead = 0 if self._left else self._board.ahead()
+        if ahead > 0:
             self._left = True
-            self._pause(_LEAVE_IT)
+            self._pause(_LEAVE_IT * min(ahead, _AT_MOST))
             return
         self._left = False
         try:

@@ -52,7 +52,9 @@ class Desk(Actions):
         return answer(200, CONTENT_TYPE_LATEST.encode(), generate_latest(self._crew.registry))
 
     async def _ready(self, _: Request) -> Answer:
-        found = self._health.reasons() or await self._crew.reasons()
+        found = ["draining"] if self._health.draining else await self._crew.reasons()
+        if not found and not self._health.started:
+            found = ["starting"]
         return answer(503 if found else 200, _TEXT, "\n".join(found or ["ok"]).encode() + b"\n")
 
     async def _status(self, _: Request) -> Answer:

@@ -80,6 +80,7 @@ class Seat:
     def _spawn(self, channel: int, descriptors: Sequence[int]) -> subprocess.Popen[bytes]:
         """In a process group of its own, Ctrl-C reaches the supervisor alone."""
         return subprocess.Popen([*self._command, str(channel)], stdin=subprocess.DEVNULL,  # noqa: S603
+                                stdout=subprocess.DEVNULL,
                                 pass_fds=(channel, *descriptors), env=self._environ, process_group=0)
 
     def _hear(self, name: str, value: Any) -> None:

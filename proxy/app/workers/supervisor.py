@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -27,6 +28,7 @@ from proxy.app.lifecycle import SIGNALS, Started, loop_factory, unforeseen
 from proxy.app.log_level import LogLevel
 from proxy.app.systemd import Notify, PassedSockets
 from proxy.app.workers import shared, together
+from proxy.app.workers.channel import ChannelClosed
 from proxy.app.workers.desk import Desk
 from proxy.app.workers.parting import part
 from proxy.app.workers.patience import Patience, Tries
@@ -196,9 +198,12 @@ class Supervisor:
         await together.follow(self.seats, application, slot, how)
 
     async def count(self) -> None:
-        for seat, found in (await together.ask_all(self.seats, "numbers")).items():
-            if isinstance(found, list):
-                self._sums.keep(seat.number, found)
+        """Each is kept as it comes: a worker may end while the others are awaited."""
+        await asyncio.gather(*(self._count(seat) for seat in self.seats))
+
+    async def _count(self, seat: Seat) -> None:
+        with suppress(ChannelClosed, TimeoutError, ProxyError):     # then its last numbers hold
+            self._sums.keep(seat.number, await seat.ask("numbers", seconds=together.QUICKLY))
 
     def _own_families(self) -> Iterator[Metric]:
         yield self.rotations.family()

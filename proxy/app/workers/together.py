@@ -11,7 +11,7 @@ from proxy.app.workers.channel import ChannelClosed
 from proxy.app.workers.seat import Seat
 from proxy.errors import ProxyError
 
-_QUICKLY: Final = 2.0
+QUICKLY: Final = 2.0
 _READ: Final = 130.0
 """Seconds; a keyring that reads for longer than 120 has failed."""
 _ADDED: Final = ("in_flight", "connections", "buffered_bytes", "open_tunnels")
@@ -19,24 +19,35 @@ _ADDED: Final = ("in_flight", "connections", "buffered_bytes", "open_tunnels")
 Answers = dict[Seat, Any]
 
 
-async def ask_all(seats: Sequence[Seat], name: str, value: object = None, *, seconds: float = _QUICKLY) -> Answers:
-    """Those that are ready.  An answer that has not come is the exception that says why."""
-    asked = [seat for seat in seats if seat.state == "ready"]
+async def ask_all(seats: Sequence[Seat], name: str, value: object = None, *, seconds: float = QUICKLY,
+                  starting: bool = False) -> Answers:
+    """Those that are ready.  An answer that has not come is the exception that says why.
+
+    starting: those as well that are on their way.
+    """
+    asked = [seat for seat in seats if seat.state == "ready" or (starting and seat.state == "starting")]
     found = await asyncio.gather(*(seat.ask(name, value, seconds=seconds) for seat in asked), return_exceptions=True)
     return dict(zip(asked, found, strict=True))
 
 
 async def reasons(seats: Sequence[Seat]) -> list[str]:
     """Why not all workers are ready; empty when they are."""
-    answers = await ask_all(seats, "reasons")
+    answers = await ask_all(seats, "reasons", starting=True)
     found: list[str] = []
     for seat in seats:
         said = answers.get(seat)
         if isinstance(said, list):
             found += [f"worker {seat.number}: {reason}" for reason in said]
         else:
-            found.append(f"worker {seat.number}: {'it does not answer' if seat in answers else seat.state}")
+            found.append(f"worker {seat.number}: {_without_words(seat)}")
     return found
+
+
+def _without_words(seat: Seat) -> str:
+    """Why it says nothing itself."""
+    if seat.state == "ready":
+        return "it does not answer"
+    return "it is started again" if seat.state == "ended" else seat.state
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +90,7 @@ async def rotate(seats: Sequence[Seat], wanted: Mapping[str, str | None]) -> dic
     if first is None:
         raise ProxyError("proxy_starting", "no worker is ready")
     try:
-        document: dict[str, Any] = await first.ask("rotate", wanted, seconds=_QUICKLY)
+        document: dict[str, Any] = await first.ask("rotate", wanted, seconds=QUICKLY)
     except (ChannelClosed, TimeoutError) as error:
         raise ProxyError("proxy_starting", f"worker {first.number}: {why(error)}") from None
     return document
@@ -93,7 +104,7 @@ async def follow(seats: Sequence[Seat], application: str, slot: str, how: str) -
 
 async def report(seats: Sequence[Seat], own: Mapping[str, Any]) -> dict[str, Any]:
     """The document of /status.  own: what the supervisor knows better than any worker."""
-    answers = await ask_all(seats, "report")
+    answers = await ask_all(seats, "report", starting=True)
     told = [answer for answer in answers.values() if isinstance(answer, dict)]
     found: dict[str, Any] = {**(told[0] if told else {}), **own}
     found |= {name: sum(row[name] for row in told) for name in _ADDED}

@@ -182,8 +182,17 @@ class Worker(Running):
 async def _serve(start: Start, config: Config, sock: socket.socket, messages: Messages) -> int:
     """-> exit code.  Raises ProxyError, which the supervisor has been told."""
     made: list[Worker] = []
-    channel = await Channel.over(sock, lambda name, value: made[0].told(name, value),
-                                 lambda name, value: made[0].asked(name, value))
+
+    def told(name: str, value: Any) -> None:
+        for worker in made:
+            worker.told(name, value)
+
+    async def asked(name: str, value: Any) -> object:
+        if not made:
+            raise ProxyError("proxy_starting")
+        return await made[0].asked(name, value)
+
+    channel = await Channel.over(sock, told, asked)
     try:
         made.append(Worker(start, channel, config, compose.keyrings(config, os.environ)))
         return await serve(lambda: made[0], lambda running: None, messages)
