@@ -5,6 +5,7 @@ LOCK_PYTHON ?= python3.11
 IMAGE ?= psd2-signing-proxy
 LOCK_FLAGS ?=
 PYTEST_FLAGS ?=
+WORKERS ?= 2
 
 PIP := .venv/bin/python -m pip --quiet --disable-pip-version-check --no-input
 PACKAGE := --no-deps --no-build-isolation --editable .
@@ -20,8 +21,10 @@ help:  ## list the targets
 run: $(RUN_STAMP)  ## a signing proxy in front of an embedded stand-in for the bank
 	@.venv/bin/signing-proxy run --with-emulator || [ $$? -eq 130 ]  # Ctrl-C is how it ends
 
+# Tests start hundreds of processes: none of them should compile all modules for itself.
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(DEV_STAMP)  ## all tests
-	@.venv/bin/python -m pytest $(PYTEST_FLAGS)
+	@.venv/bin/python -m pytest --numprocesses $(WORKERS) --dist worksteal --durations 15 $(PYTEST_FLAGS)
 
 torture: $(DEV_STAMP)  ## the two laws at full size: a table of figures and limits (half an hour)
 	@.venv/bin/python -m tests.torture

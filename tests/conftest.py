@@ -14,8 +14,12 @@ from blockbuster import BlockBuster
 from pytest_asyncio import is_async_test
 
 import proxy
+from tests import economy, hanging
+from tests.e2e import matrix
+from tests.vault import servers
 
 PACKAGE = str(Path(proxy.__file__).parent) + "/"
+LONG = 200
 TESTS = str(Path(__file__).parent) + "/"
 
 # Where the proxy may block although a loop is running: (end of the file's path, functions).  Every row says why.
@@ -29,11 +33,37 @@ MAY_BLOCK: tuple[tuple[str, set[str]], ...] = (
 )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(hanging.Watch())
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Workers must find the same names: what is long is often made up anew each time, as keys are."""
+    return argname if isinstance(val, (str, bytes)) and len(val) > LONG else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Ask for no_task_left before any other fixture, so that it looks after all others are torn down."""
     for item in items:
         if is_async_test(item):
             item.fixturenames.insert(0, "no_task_left")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What was there to test with.  It stands here because the process that reports loads no other conftest.py when
+    workers run the tests."""
+    kinds = ("passed", "failed", "skipped", "error")
+    reports = [report for kind in kinds for report in terminalreporter.getreports(kind)]
+    for title, lines in (("clients through the proxy", matrix.table(reports)),
+                         ("servers of the Vault contract", servers.table(reports))):
+        if lines:
+            terminalreporter.section(title)
+            for line in lines:
+                terminalreporter.write_line(line)
+
+
+def pytest_collection_finish() -> None:
+    economy.leave_to_the_collector_what_comes()
 
 
 async def left_behind(patience: float) -> set[asyncio.Task[object]]:

@@ -12,6 +12,9 @@ import sys
 from proxy.serve.logline import LineFormatter, Messages
 
 _PR_SET_DUMPABLE = 4
+_SWITCH_S = 0.001
+"""After which a thread that is in Python lets another one run: the loop waits no longer for a reload or the log's
+writer."""
 
 
 def harden() -> None:
@@ -39,6 +42,7 @@ def settle() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+    sys.setswitchinterval(_SWITCH_S)
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):      # musl has no such function
             ctypes.CDLL(None).malloc_trim(0)

@@ -113,7 +113,8 @@ def status_report(*, state: str, log_level: str, since: datetime, listeners: Ite
         "in_flight": gateway.in_flight, "connections": len(server.connections), "buffered_bytes": server.buffered,
         "applications": {name: application_report(ring) for name, ring in rings.items()},
         "open_tunnels": passages.open, "certificate_authority": authority_report(authority),
-        "upstreams": {str(origin): dict(zip(("connections", "idle", "waiting"), pool.counts, strict=True))
+        "upstreams": {str(origin): {**dict(zip(("connections", "idle", "waiting"), pool.counts, strict=True)),
+                                    "breaker": "open" if pool.breaker.open else "closed"}
                       for origin, pool in pools.items()},
     }
 
@@ -143,6 +144,8 @@ def readings(*, rings: Mapping[str, Slots], gateway: Gateway, server: Server, po
          lambda: _ends(rings)),
         ("authority_expiry_timestamp_seconds", "When the certificate authority for tunnels expires.", (),
          lambda: [((), authority.not_after.timestamp())] if authority is not None else []),
+        ("breaker_open", "1 while calls to this bank are refused because it does not answer.", ("upstream",),
+         lambda: [((str(origin),), pool.breaker.open) for origin, pool in pools.items()]),
         ("upstream_open_connections", "Connections to a bank, idle or busy.", ("upstream", "state"),
          lambda: [((str(origin), state), count) for origin, pool in pools.items()
                   for state, count in (("idle", pool.counts[1]), ("busy", pool.counts[0] - pool.counts[1]))]),

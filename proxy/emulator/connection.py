@@ -19,6 +19,7 @@ from proxy.emulator.verify import Verdict, Verifier
 from proxy.emulator.wire import Body, Head, Malformed, Truncated, parse_head, read_body, read_head
 
 MALFORMED, TRUNCATED = "malformed", "truncated"
+_MUCH = 16 * 1024
 _REFUSALS = {
     "too_many": (429, "Assembly Rate Limit exceeded"),
     "unavailable": (503, "Service Unavailable"),
@@ -211,6 +212,8 @@ class Connection:
         for piece in pieces:
             self._writer.write(piece)
             await self._writer.drain()
+            if len(piece) >= _MUCH:     # TLS that has ended takes and drops it all; only another turn tells of the end
+                await asyncio.sleep(0)
 
     async def _drip(self, pieces: Iterable[bytes], seconds: float) -> None:
         for piece in pieces:

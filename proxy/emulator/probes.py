@@ -11,8 +11,9 @@ from urllib.parse import parse_qs
 from proxy.emulator.answers import JSON_TYPE, Answer, Fields, Framing
 from proxy.emulator.wire import Head
 
-_LINE = 16
 _BLOCK_LINES = 4096
+_LINE = 16
+_BLOCK = b"".join(b"%015x\n" % number for number in range(_BLOCK_LINES))
 _FRAMINGS: dict[str, Framing] = {"length": "length", "chunked": "chunked", "close": "close"}
 
 
@@ -30,10 +31,11 @@ def echo(head: Head, body: bytes) -> Answer:
 
 def pattern(length: int) -> Iterator[bytes]:
     """`length` bytes in blocks; each 16-byte line holds its own number, so a lost or doubled piece shows where."""
-    for first in range(0, length, _LINE * _BLOCK_LINES):
-        start = first // _LINE
-        block = b"".join(b"%015x\n" % number for number in range(start, start + _BLOCK_LINES))
-        yield block[: length - first]
+    block = bytearray(_BLOCK)
+    for number, first in enumerate(range(0, length, len(block))):
+        for column, digit in enumerate(b"%012x" % number):      # the other three count within the block
+            block[column::_LINE] = bytes((digit,)) * _BLOCK_LINES
+        yield bytes(block[: length - first])
 
 
 def many_bytes(head: Head, count: int) -> Answer:

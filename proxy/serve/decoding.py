@@ -42,7 +42,7 @@ def _brotli(data: bytes) -> tuple[bytes, str]:
     try:
         import brotli  # type: ignore[import-not-found,unused-ignore]
     except ImportError:
-        return b"", "it is compressed with br, which needs the Python package brotli"
+        return b"", "it is compressed with br, which needs the extra brotli"
     reader: Any = brotli.Decompressor()
     try:
         return reader.process(data, output_buffer_limit=LARGEST)[:LARGEST], ""

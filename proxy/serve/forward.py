@@ -19,8 +19,8 @@ from proxy.serve.problems import problem
 from proxy.serve.telemetry import method_label
 from proxy.wire.connection import Connection
 from proxy.wire.limits import Timeouts
-from proxy.wire.pool import Ticket
 from proxy.wire.solo import Solos
+from proxy.wire.ticket import Ticket
 
 REPORTED = "would_be_denied"
 """Note of a call that only a `report` rule let through."""
@@ -65,7 +65,7 @@ def _ours(name: bytes) -> bool:
 
 
 class Forward:
-    """Implements wire.pool.Call and, towards the caller, what serve.call.Call does.  Recorded once, at its end."""
+    """Implements wire.ticket.Call and, towards the caller, what serve.call.Call does.  Recorded once, at its end."""
 
     __slots__ = ("_desk", "_over", "_received", "_response", "_sent_at", "_size", "_solos", "_started", "_ticket",
                  "_upstream", "client_name", "connection", "destination", "listener", "peer", "request", "request_id",
@@ -94,7 +94,7 @@ class Forward:
             self, self.request.method, self.destination, partial(forbidden_address, networks=self.verdict.networks),
             self._desk.now() + self._desk.timeouts.deadline)
 
-    # --- wire.pool.Call
+    # --- wire.ticket.Call
 
     def seal(self, ticket: Ticket) -> bytes:
         self._sent_at = perf_counter()

@@ -45,8 +45,14 @@ def problem(error: ProxyError, request_id: str, sent: Sent, **more: object) -> A
         b"Signing-Proxy-Request-Id: %b\r\n"
         b'Proxy-Status: signing-proxy; error=%b; details="%b"\r\n'
         b"%b" % (len(body), sent.encode(), request_id.encode(), row.proxy_status.encode() or b"proxy_internal_error",
-                 row.code.encode(), _EXTRA.get(status, b"") or _ALLOW.get(row.code, b"")))
+                 row.code.encode(), _extra(error, status)))
     return Answer(line(status), fields, body)
+
+
+def _extra(error: ProxyError, status: int) -> bytes:
+    if error.retry_after:
+        return b"Retry-After: %d\r\n" % error.retry_after
+    return _EXTRA.get(status, b"") or _ALLOW.get(error.code, b"")
 
 
 def in_clear(error: ProxyError) -> bytes:

@@ -12,7 +12,7 @@ from proxy.wire.answer import AnswerReader
 from proxy.wire.limits import Limits, Timeouts
 
 if TYPE_CHECKING:
-    from proxy.wire.pool import Ticket
+    from proxy.wire.ticket import Ticket
 
 _NEVER = float("inf")
 _GIVE_UP = 5.0
@@ -45,6 +45,12 @@ class Home(Protocol):
         """No call may take it any more."""
 
     def lost(self, channel: Channel) -> None: ...
+
+    def answered(self) -> None:
+        """The bank has answered a request whole."""
+
+    def suffered(self) -> None:
+        """It has not, after something was written."""
 
     def closed_early(self, idle: float) -> None:
         """The bank ended a connection without announcement, after so many seconds without a request."""
@@ -177,6 +183,7 @@ class Channel(asyncio.Protocol):
         assert reader.response is not None
         self._ticket = self._reader = ticket.channel = None
         self.used = True
+        self.pool.answered()
         reusable = (clean and not reader.response.close and not self.transport.is_closing()
                     and not self.transport.get_write_buffer_size())
         ticket.done = True

@@ -15,121 +15,17 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from proxy.core.message import Response
-from proxy.errors import ProxyError, Sent, UpstreamFailed
-from proxy.wire.channel import Channel, Home
+from proxy.errors import UpstreamFailed
+from proxy.wire.breaker import Breaker, BreakerSettings
+from proxy.wire.channel import Channel
 from proxy.wire.dial import Dialer, Origin
 from proxy.wire.limits import Limits, Timeouts
 from proxy.wire.patience import Patience
-
-
-class Call(Protocol):
-    """One call's side of the pool: gives the bytes when asked, and is told the answer."""
-
-    def seal(self, ticket: Ticket) -> bytes | None:
-        """The whole request for this attempt, or None: ticket.deliver() comes later.  Raises ProxyError."""
-
-    def head(self, response: Response) -> None: ...
-    def body(self, data: bytes) -> None: ...
-    def flush(self) -> None: ...
-    def end(self) -> None: ...
-    def failed(self, failure: ProxyError, sent: Sent) -> None: ...
-
-
-class Ticket:
-    """One call's place in the pool.  deadline: loop time.  written: a byte of it may have reached the bank."""
-
-    __slots__ = ("channel", "connect_failures", "deadline", "done", "follower", "fresh_only", "last_failure", "method",
-                 "pool", "queue_deadline", "retries", "safe", "sink", "written")
-
-    def __init__(self, pool: Home, call: Call, method: bytes, deadline: float) -> None:
-        self.pool = pool
-        self.sink = call
-        self.method = method
-        self.safe = method in (b"GET", b"HEAD")
-        self.deadline = deadline
-        self.queue_deadline = min(deadline, pool.now() + pool.timeouts.queue)
-        self.channel: Channel | None = None
-        self.follower: Ticket | None = None
-        self.written = self.done = self.fresh_only = False
-        self.connect_failures = 0
-        self.last_failure = UpstreamFailed("pool_timeout", sent="no")
-        self.retries = 0
-
-    def take(self, channel: Channel) -> None:
-        """This connection is ours: seal for it and write."""
-        channel.reserve(self)
-        try:
-            data = self.sink.seal(self)
-        except ProxyError as error:
-            self._withdraw(error)
-            return
-        except Exception as error:      # noqa: BLE001 - a fault of ours: nothing was written, and that is what is said
-            self._withdraw(ProxyError("internal_error", type(error).__name__))
-            return
-        if data is not None:
-            channel.write(data)
-
-    def has(self, channel: Channel) -> bool:
-        """Whether the call still waits for this connection to be written to."""
-        return not self.done and self.channel is channel
-
-    def deliver(self, channel: Channel, outcome: bytes | ProxyError) -> None:
-        """A seal that took its time.  channel: the one it was made for; if that is gone, so is the seal."""
-        if not self.has(channel):
-            return
-        if isinstance(outcome, ProxyError):
-            self._withdraw(outcome)
-        elif not channel.transport.is_closing():    # else it would vanish: the channel's end finds another one
-            channel.write(outcome)
-
-    def _withdraw(self, error: ProxyError) -> None:
-        channel, self.channel = self.channel, None
-        self.done = True
-        if channel is not None:     # on a fresh stack: the next call in line may be withdrawn as well
-            asyncio.get_running_loop().call_soon(channel.release)
-        self.sink.failed(error, "maybe" if self.written else "no")
-
-    def fail(self, code: str, detail: str = "") -> None:
-        if not self.done:
-            self.done = True
-            sent: Sent = "maybe" if self.written else "no"
-            self.sink.failed(UpstreamFailed(code, detail, sent=sent), sent)
-
-    def cancel(self) -> bool:
-        """The caller is gone.  -> True: nothing was written and nothing will be; False: it may have been executed."""
-        if self.written:
-            return False
-        self.done = True
-        channel, self.channel = self.channel, None
-        if channel is not None:
-            channel.release()
-        return True
-
-    def give_up(self) -> None:
-        """The rest of the answer is not wanted."""
-        channel, self.channel = self.channel, None
-        self.done = True
-        if channel is not None:
-            channel.give_up()
-
-    def follow(self) -> Ticket:
-        """A second request of this call, asked for from within sink.end(): this connection takes it before it is free
-        for others, because the bank's machines behind one name may differ."""
-        self.follower = Ticket(self.pool, self.sink, self.method, self.deadline)
-        return self.follower
-
-    def pause(self) -> None:
-        if self.channel is not None and self.written:
-            self.channel.pause()
-
-    def resume(self) -> None:
-        if self.channel is not None and self.written:
-            self.channel.resume()
+from proxy.wire.ticket import Call, Ticket
 
 
 class Watch(Protocol):
-    """What a pool reports: "opened", "reused", "retried", "connect_failed"."""
+    """What a pool reports: "opened", "reused", "retried", "connect_failed", "breaker_opened"."""
 
     def connection(self, event: str) -> None: ...
 
@@ -137,8 +33,10 @@ class Watch(Protocol):
 class Pool:
     """Connections to one origin."""
 
-    def __init__(self, origin: Origin, dialer: Dialer, limits: Limits, timeouts: Timeouts, watch: Watch) -> None:
+    def __init__(self, origin: Origin, dialer: Dialer, limits: Limits, timeouts: Timeouts, watch: Watch,
+                 breaker: BreakerSettings | None = None) -> None:
         self.origin = origin
+        self.breaker = Breaker(breaker or BreakerSettings())
         self.limits = limits
         self.timeouts = timeouts
         self._dialer = dialer
@@ -154,7 +52,10 @@ class Pool:
     def submit(self, call: Call, method: bytes, deadline: float) -> Ticket:
         """deadline: loop time by which the whole call is over."""
         ticket = Ticket(self, call, method, deadline)
-        self._place(ticket)
+        if self.breaker.open and not self.breaker.admits(self.now()):
+            ticket.refuse(self.breaker.retry_after(self.now()))
+        else:
+            self._place(ticket)
         return ticket
 
     def _place(self, ticket: Ticket) -> None:
@@ -201,6 +102,7 @@ class Pool:
         error = task.exception()
         if error is not None:
             self._watch.connection("connect_failed")
+            self.suffered()
             self._connect_failed(error if isinstance(error, UpstreamFailed)
                                  else UpstreamFailed("internal_error", type(error).__name__, sent="no"))
         self._dial()
@@ -251,6 +153,14 @@ class Pool:
         """No call may take it any more."""
         if channel in self._idle:
             self._idle.remove(channel)
+
+    def answered(self) -> None:
+        if self.breaker.failures:
+            self.breaker.answered()
+
+    def suffered(self) -> None:
+        if self.breaker.failed(self.now()):
+            self._watch.connection("breaker_opened")
 
     def closed_early(self, idle: float) -> None:
         self.patience.closed(idle, self.now())

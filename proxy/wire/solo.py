@@ -10,7 +10,7 @@ from proxy.errors import ProxyError, Refused, UpstreamFailed
 from proxy.wire.channel import Channel
 from proxy.wire.limits import Limits, Timeouts
 from proxy.wire.outbound import Outbound
-from proxy.wire.pool import Call, Ticket
+from proxy.wire.ticket import Call, Ticket
 
 
 class Solos:
@@ -110,6 +110,11 @@ class Solo:
 
     def now_closing(self, channel: Channel) -> None:
         """No idle ones are listed here."""
+
+    def answered(self) -> None:
+        """Other hosts have no breaker: nothing waits for them but their own calls."""
+
+    suffered = answered
 
     def closed_early(self, idle: float) -> None:
         """No connection is used twice here."""

@@ -26,6 +26,7 @@ from proxy.config.problems import Problems
 from proxy.config.vault_checks import check_vault
 from proxy.errors import ProxyError
 from proxy.keys.vault.settings import VaultAppRole, VaultSettings
+from proxy.serve.shaping import ShapingSettings
 from proxy.wire.queue import NOBODY, Board, SharedQueue
 
 OPERATIONS = (Path(__file__).parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
@@ -132,9 +133,11 @@ def test_what_only_one_process_can_do_is_refused(changes, word):
 
 
 def test_each_worker_has_an_audit_trail_of_its_own_and_no_admin_port():
-    config = Config(workers=2, quitquitquit=True, audit=AuditSettings(file="/var/lib/trail.d/audit.jsonl"))
+    config = Config(workers=2, quitquitquit=True, audit=AuditSettings(file="/var/lib/trail.d/audit.jsonl"),
+                    shaping=ShapingSettings(share=0.5))
     mine = share(config, 2)
     assert mine.audit.file == "/var/lib/trail.d/audit-2.jsonl"
+    assert mine.shaping.share == 0.25       # the bank counts the calls of all of them
     assert (mine.admin, mine.quitquitquit, mine.workers) == (False, False, 1)
     assert msgspec.convert(msgspec.msgpack.decode(msgspec.msgpack.encode(config)), Config) == config
 

@@ -4,6 +4,7 @@
     prepare        peers are started and judged: nobody is timed whose signature the bank would refuse
     rounds         the timed part, peers taking turns
     forwarding     the same for HTTP_PROXY and HTTPS_PROXY: intercepted calls, handshakes, plain tunnels
+    keys, report_keys                    reloads (pacer, holding), Transit (slow_vault), PKCS#11 (token_operation)
     report, report_forwarding, table     samples -> tables against the limits
     peers/         who is measured, one file each; templates/ holds what they run
     capture, verify          the judge: raw bytes of a request, checked by code that no signer shares

@@ -61,9 +61,9 @@ def _one(world: World, plan: Plan, instance: Instance, method: str, samples: Sam
     url = f"http://127.0.0.1:{instance.port}"
     load.run(world, url, Work(method, MANY), _WARM_UP_SECONDS)
 
-    cpu, busy = instance.child.cpu_seconds(), _busy_seconds(world.cpus.proxy)
+    cpu, busy = instance.child.cpu_seconds(), busy_seconds(world.cpus.proxy)
     many = load.run(world, url, Work(method, MANY), plan.seconds)
-    cpu, busy = instance.child.cpu_seconds() - cpu, _busy_seconds(world.cpus.proxy) - busy
+    cpu, busy = instance.child.cpu_seconds() - cpu, busy_seconds(world.cpus.proxy) - busy
     samples.add("cpu", instance.name, variant, cpu / many.requests * 1e6)
     samples.add("requests per second", instance.name, variant, many.per_second)
     samples.add("foreign", "others", "", max(0.0, busy - cpu) / many.seconds * 100)
@@ -79,7 +79,7 @@ def _rotated(instances: Sequence[Instance], by: int) -> list[Instance]:
     return [*instances[at:], *instances[:at]]
 
 
-def _busy_seconds(cpus: frozenset[int]) -> float:
+def busy_seconds(cpus: frozenset[int]) -> float:
     """Time in which these CPUs did anything, for whomever: user, nice, system, irq, softirq."""
     names = {f"cpu{number}" for number in cpus}
     rows = [line.split() for line in Path("/proc/stat").read_text().splitlines() if line.startswith("cpu")]

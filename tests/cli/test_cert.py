@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import shutil
 import stat
 from datetime import UTC, datetime
 
@@ -35,26 +36,32 @@ def seal(issuer, private_key):
     return der(issuer.issue(private_key.public_key()))
 
 
+@pytest.fixture(scope="session")
+def originals(tmp_path_factory, seal, issuer, private_key):
+    """The name tells what is in it."""
+    folder = tmp_path_factory.mktemp("certificates")
+    making.write(folder / "seal.der", seal, 0o644)
+    making.write(folder / "seal.pem", making.pem(seal), 0o644)
+    making.write(folder / "seal.b64", base64.b64encode(seal), 0o644)
+    making.write(folder / "issuer.pem", making.pem(issuer.der), 0o644)
+    making.write(folder / "both.pem", making.pem(seal) + making.pem(issuer.der), 0o644)
+    making.write(folder / "key.pem", making.pkcs8(private_key))
+    making.write(folder / "key.der", making.pkcs8(private_key, Encoding.DER))
+    making.write(folder / "with-key.pem", making.pem(seal) + making.pkcs8(private_key))
+    making.write(folder / "store.p12", making.keystore(private_key, seal, issuer.der))
+    making.write(folder / "alone.p12", making.keystore(private_key, seal))
+    making.write(folder / "password", making.PASSWORD + b"\n")
+    making.write(folder / "garbage", b"\x00\xffgarbage")
+    making.write(folder / "text", b"This is no certificate.")
+    making.write(folder / "empty", b"")
+    making.write(folder / "long", b"A" * (10 << 20))
+    (folder / "directory").mkdir()
+    return folder
+
+
 @pytest.fixture
-def files(tmp_path, seal, issuer, private_key):
-    """Writes them; the name tells what is in it."""
-    making.write(tmp_path / "seal.der", seal, 0o644)
-    making.write(tmp_path / "seal.pem", making.pem(seal), 0o644)
-    making.write(tmp_path / "seal.b64", base64.b64encode(seal), 0o644)
-    making.write(tmp_path / "issuer.pem", making.pem(issuer.der), 0o644)
-    making.write(tmp_path / "both.pem", making.pem(seal) + making.pem(issuer.der), 0o644)
-    making.write(tmp_path / "key.pem", making.pkcs8(private_key))
-    making.write(tmp_path / "key.der", making.pkcs8(private_key, Encoding.DER))
-    making.write(tmp_path / "with-key.pem", making.pem(seal) + making.pkcs8(private_key))
-    making.write(tmp_path / "store.p12", making.keystore(private_key, seal, issuer.der))
-    making.write(tmp_path / "alone.p12", making.keystore(private_key, seal))
-    making.write(tmp_path / "password", making.PASSWORD + b"\n")
-    making.write(tmp_path / "garbage", b"\x00\xffgarbage")
-    making.write(tmp_path / "text", b"This is no certificate.")
-    making.write(tmp_path / "empty", b"")
-    making.write(tmp_path / "long", b"A" * (10 << 20))
-    (tmp_path / "directory").mkdir()
-    return tmp_path
+def files(tmp_path, originals):
+    return shutil.copytree(originals, tmp_path, dirs_exist_ok=True)
 
 
 def one_line(result, code):

@@ -29,10 +29,15 @@ def authority():
     return Authority()
 
 
+@pytest.fixture(scope="session")
+def seal(authority):
+    return authority.seal(validity=LONG)
+
+
 @pytest.fixture
-def configure(authority, tmp_path):
+def configure(seal, tmp_path):
     """Writes a configuration with one application and one route; changes go into either."""
-    authority.seal(validity=LONG).write(tmp_path, "key.pem", "certificate.pem")
+    seal.write(tmp_path, "key.pem", "certificate.pem")
     secret = tmp_path / "secret"
     secret.touch(mode=0o600)
     secret.write_text("s3cret-value")

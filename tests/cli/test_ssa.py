@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import shutil
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -22,21 +23,27 @@ def issuer():
     return Issuer(datetime.now(UTC).replace(microsecond=0))
 
 
-@pytest.fixture
-def files(tmp_path, issuer, private_key):
+@pytest.fixture(scope="session")
+def originals(tmp_path_factory, issuer, private_key):
+    folder = tmp_path_factory.mktemp("statements")
     seal = der(issuer.issue(private_key.public_key()))
-    making.write(tmp_path / "c.pem", making.pem(seal) + making.pem(issuer.der), 0o644)
-    making.write(tmp_path / "expired.pem", making.pem(der(issuer.issue(private_key.public_key(), days=-1))), 0o644)
-    making.write(tmp_path / "k.pem", making.pkcs8(private_key))
-    making.write(tmp_path / "locked.pem", making.pkcs8(private_key, password=making.PASSWORD))
-    making.write(tmp_path / "other.pem", making.pkcs8(rsa.generate_private_key(65537, 2048)))
-    making.write(tmp_path / "password", making.PASSWORD)
-    making.write(tmp_path / "claims.yaml", yaml.safe_dump(CLAIMS).encode(), 0o644)
-    making.write(tmp_path / "garbage", b"\x00\xff: [", 0o600)
-    making.write(tmp_path / "text", b"no mapping", 0o600)
-    making.write(tmp_path / "long", b"A" * (10 << 20))
-    (tmp_path / "directory").mkdir()
-    return tmp_path
+    making.write(folder / "c.pem", making.pem(seal) + making.pem(issuer.der), 0o644)
+    making.write(folder / "expired.pem", making.pem(der(issuer.issue(private_key.public_key(), days=-1))), 0o644)
+    making.write(folder / "k.pem", making.pkcs8(private_key))
+    making.write(folder / "locked.pem", making.pkcs8(private_key, password=making.PASSWORD))
+    making.write(folder / "other.pem", making.pkcs8(rsa.generate_private_key(65537, 2048)))
+    making.write(folder / "password", making.PASSWORD)
+    making.write(folder / "claims.yaml", yaml.safe_dump(CLAIMS).encode(), 0o644)
+    making.write(folder / "garbage", b"\x00\xff: [", 0o600)
+    making.write(folder / "text", b"no mapping", 0o600)
+    making.write(folder / "long", b"A" * (10 << 20))
+    (folder / "directory").mkdir()
+    return folder
+
+
+@pytest.fixture
+def files(tmp_path, originals):
+    return shutil.copytree(originals, tmp_path, dirs_exist_ok=True)
 
 
 @pytest.fixture

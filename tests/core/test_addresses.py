@@ -33,7 +33,7 @@ EVERYTHING = networks("0.0.0.0/0", "::/0")
     ("2001:2::1", "benchmark"), ("100::1", "discard-only"), ("5f00::1", "segment routing"), ("192.0.0.8", "reserved"),
     ("240.0.0.1", "reserved"), ("2001:20::1", "reserved"), ("4000::1", "reserved"), ("64:ff9a::1", "reserved"),
     ("fe00::1", "reserved"), ("", "not an address"), ("a.example", "not an address"), ("127.1", "not an address"),
-    *((str(address), "metadata") for address in METADATA),
+    *((address, "metadata") for address in sorted(map(str, METADATA))),
     ("::ffff:169.254.169.254", "metadata"), ("64:ff9b::169.254.169.254", "metadata"),
     ("2002:a9fe:a9fe::1", "metadata"), ("::169.254.169.254", "metadata"),
 ])

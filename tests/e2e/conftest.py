@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
@@ -14,6 +15,7 @@ import uvloop
 
 from proxy.emulator import Authority, Emulator, Options
 from proxy.emulator.options import CLIENT_ID
+from tests import economy
 from tests.e2e import matrix
 from tests.e2e.child import Child
 from tests.e2e.standing import Bank, Files, Lines, Proxy, configuration
@@ -31,16 +33,6 @@ def pytest_asyncio_loop_factories(config, item):
 
         loops["asyncio"] = asyncio.SelectorEventLoop
     return loops
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Which clients ran, and what they could do."""
-    kinds = ("passed", "failed", "skipped", "error")
-    reports = [report for kind in kinds for report in terminalreporter.getreports(kind)]
-    if lines := matrix.table(reports):
-        terminalreporter.section("clients through the proxy")
-        for line in lines:
-            terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
@@ -63,11 +55,11 @@ def nothing_unforeseen(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def collector() -> Iterator[None]:
-    """The proxy freezes what lives at its start; a test process starts many."""
+def cheap_starts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A proxy sets the collector for its process; a test process starts many."""
+    economy.start_cheaply(monkeypatch)
     threshold = gc.get_threshold()
     yield
-    gc.unfreeze()
     gc.set_threshold(*threshold)
 
 
@@ -133,7 +125,10 @@ def client_ca(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    return matrix.compiled(tmp_path_factory.mktemp("compiled"))
+    of_the_run = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        of_the_run = of_the_run.parent
+    return matrix.compiled(of_the_run / "compiled")
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import time
@@ -9,12 +10,15 @@ import zlib
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
+from proxy.cli.program import program
 from proxy.core.diagnosis import CAUSES
 from proxy.keys.rotation import NextKey, Rotation
 from proxy.serve.diagnosing import observer
 from proxy.serve.logline import DIAGNOSIS_FIELDS
 from proxy.serve.rulings import LIMIT
+from tests.e2e.inspecting import exchange
 from tests.e2e.line import Cut, connected, get, post, request, reset
 from tests.e2e.refusals import ACCOUNTS, SCENES, Pairs, Stage
 
@@ -240,6 +244,22 @@ async def test_a_long_refusal_goes_without(bank, hinting, size):
     assert ("Signing-Proxy-Hint" in answer) == (size == LIMIT)
 
 
+async def test_a_fault_of_the_explanation_costs_nobody_the_answer(bank, hinting, lines, monkeypatch, caplog):
+    def broken(case):
+        raise KeyError("canary")
+
+    monkeypatch.setattr(observer, "diagnose", broken)
+    bank.register(None)
+    answer = await hinting.ask(get(ACCOUNTS))
+    assert answer.json["error"]["failures"][0]["code"] == "error.certificate.invalid"
+    assert "Signing-Proxy-Hint" not in answer
+    assert (await lines.last()).code == "error.certificate.invalid"
+    bank.register(bank.options.certificate)
+    assert (await hinting.ask(get(ACCOUNTS))).status == 200
+    assert "a refusal could not be diagnosed (KeyError)" in caplog.text
+    assert "canary" not in caplog.text
+
+
 async def test_a_refusal_to_head_has_its_status_alone(bank, hinting):
     bank.register(None)
     answer = await hinting.ask(request("HEAD", ACCOUNTS, "Authorization: Bearer token"), bodiless=True)
@@ -265,3 +285,31 @@ async def test_the_hint_and_a_second_key(bank, start_proxy, both_keys, lines):
     assert answer.status == 401
     assert "Signing-Proxy-Hint" in answer
     assert (await lines.last(2)).attempts > 1
+
+
+# --- saved in the inspector, explained elsewhere
+
+def explained(*arguments: str, stdin: bytes) -> dict:
+    """What `signing-proxy explain --json` prints."""
+    result = CliRunner().invoke(program, ["explain", "--json", *arguments], input=stdin)
+    assert result.exit_code == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+async def test_what_the_inspector_saves_is_explained_elsewhere(bank, start_proxy, files):
+    proxy = await start_proxy(bank, inspect=True)
+    await proxy.ask(get(ACCOUNTS))
+    bank.register(bank.options.certificate, state="wrong_field")
+    await proxy.ask(post("/personal/v5/authorize", b'{"scope":["ACCOUNTS_BASIC"]}'))
+    saved = await exchange(proxy)
+    cause = saved["diagnosis"]["cause"]
+    assert cause == "authorize_parameters"
+    told = await asyncio.to_thread(explained, stdin=json.dumps(saved).encode())
+    assert (told["cause"], told["scope"]) == (cause, saved["diagnosis"]["scope"])
+    assert any(saved["bank_message_id"] in note for note in told["notes"])
+    again = await asyncio.to_thread(explained, "--certificate", str(files.shop.certificate),
+                                    stdin=json.dumps({**saved, "diagnosis": None}).encode())
+    assert again["cause"] == cause
+    assert "bank_holds_another_certificate" in again["others"]
+    (holds,) = (one for one in again["causes"] if one["cause"] == "bank_holds_another_certificate")
+    assert holds["evidence"] == ["Our own verification of the outgoing message passes."]

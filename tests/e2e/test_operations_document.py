@@ -12,6 +12,7 @@ from proxy.audit.settings import AuditSettings
 from proxy.config.model import Destination
 from proxy.errors import PROBLEMS
 from proxy.serve.logline import DIAGNOSIS_FIELDS, FIELDS
+from proxy.serve.shaping import ShapingSettings
 from proxy.wire.limits import Limits, Timeouts
 from tests.e2e.line import eventually, get, post
 from tests.e2e.tunnels import connect, tunnelled
@@ -25,6 +26,13 @@ WITH_VAULT = {
     "signing_proxy_vault_token_expiry_timestamp_seconds": ("gauge", set()),
 }
 """Those have samples only where Vault is used: tests/e2e/test_vault_signs.py reads them."""
+
+
+WITH_WORKERS = {
+    "signing_proxy_workers_ready": ("gauge", set()),
+    "signing_proxy_worker_restarts_total": ("counter", set()),
+}
+"""Only with more than one of them: tests/e2e/test_workers.py reads them."""
 
 
 def table(title: str, first: str) -> list[list[str]]:
@@ -48,7 +56,8 @@ def names(cell: str) -> list[str]:
 async def proxy(bank, start_proxy, tmp_path):
     rule = Destination(host="127.0.0.1", policy="tunnel", ports=(bank.port,), allow_addresses=("127.0.0.0/8",))
     return await start_proxy(bank, ca_directory=str(tmp_path / "ca"), destinations=(rule,),
-                             audit=AuditSettings(file=str(tmp_path / "trail" / "audit.jsonl")))
+                             audit=AuditSettings(file=str(tmp_path / "trail" / "audit.jsonl")),
+                             shaping=ShapingSettings(window=0.001))
 
 
 async def eventful(bank, proxy) -> None:
@@ -82,7 +91,8 @@ async def test_the_table_of_metrics_is_what_a_scrape_gives(bank, proxy):
         live[name] = (family.type, labels)
     written = {names(name)[0]: (kind, set(names(labels)))
                for name, kind, labels, _ in table("Metrics", "metric")}
-    assert {name: written.pop(name) for name in WITH_VAULT} == WITH_VAULT
+    for elsewhere in (WITH_VAULT, WITH_WORKERS):
+        assert {name: written.pop(name) for name in elsewhere} == elsewhere
     assert written == live
 
 

@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from proxy.keys.vault.settings import TransitKey, VaultField, VaultKey, VaultSettings
-from tests.e2e.line import get, post
+from tests.e2e.line import eventually, get, post
 from tests.vault.servers import running
 
 
@@ -44,6 +44,19 @@ async def test_the_bank_accepts_it(transit, bank):
     assert await proxy.metric("signing_proxy_vault_token_expiry_timestamp_seconds") > 0
     status = (await proxy.admin("/status")).json["applications"]["shop"]
     assert status["source"] == "vault transit transit/seal"
+
+
+async def test_signatures_overlap(transit, bank, server):
+    """All of the lanes are in Vault's hands at a time, so that its latency costs each request once and not in turns."""
+    proxy = await transit()
+    server.standin.held = True
+    async with asyncio.TaskGroup() as tasks:
+        answers = [tasks.create_task(proxy.ask(post("/echo"))) for _ in range(64)]
+        await eventually(lambda: server.standin.concurrent == 64)
+        assert await proxy.metric("signing_proxy_vault_transit_in_flight") == 64
+        server.standin.held = False
+    assert {answer.result().status for answer in answers} == {200}
+    assert len(bank.executions) == 64
 
 
 @pytest.mark.parametrize(("how", "code"), [("sealed", "vault_sealed"), ("failing", "vault_unavailable"),

@@ -13,7 +13,6 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 
 from proxy.errors import KeyUnusable
 from proxy.keys.authority import AuthoritySettings, load, load_or_make, make_anew
-from proxy.keys.issuing import key_pem
 from tests.keys.authorities import HOSTS, Clock, Given, certificate, handshake, openssl_verifies, trusting
 
 
@@ -43,10 +42,10 @@ def refused(settings, clock, hosts=HOSTS):
     return caught.value.code
 
 
-@pytest.mark.parametrize("key", [ec.generate_private_key(ec.SECP384R1()), rsa.generate_private_key(65537, 2048)],
-                         ids=["ECDSA P-384", "RSA"])
-def test_a_single_certificate_with_its_key(given, clock, key):
-    given.key = key
+@pytest.mark.parametrize("make", [lambda: ec.generate_private_key(ec.SECP384R1()),
+                                  lambda: rsa.generate_private_key(65537, 2048)], ids=["ECDSA P-384", "RSA"])
+def test_a_single_certificate_with_its_key(given, clock, make):
+    given.key = make()
     authority = load_or_make(given.write(BOTH), HOSTS, clock=clock)
     assert authority.warnings == ()
     for host in HOSTS:
@@ -116,15 +115,20 @@ def test_constraints_are_read_as_openssl_reads_them(given, clock, tmp_path, cons
     ({"key": b""}, "ca_unusable"),
     ({"pem": b""}, "ca_unusable"),
     ({"pem": b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"}, "ca_unusable"),
-    ({"key": key_pem(ec.generate_private_key(ec.SECP256R1()))}, "key_pair_mismatch"),
-    ({"key": key_pem(rsa.generate_private_key(65537, 1024))}, "ca_unusable"),
-    ({"key": ed25519.Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())},
-     "ca_unusable"),
-    ({"key": ec.generate_private_key(ec.SECP256R1()).private_bytes(
-        Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"x"))}, "ca_unusable"),
 ], ids=str)
 def test_what_would_not_work_is_refused(given, clock, files, code):
     assert refused(given.write(BOTH, **files), clock) == code
+
+
+@pytest.mark.parametrize(("make", "how", "code"), [
+    (lambda: ec.generate_private_key(ec.SECP256R1()), NoEncryption(), "key_pair_mismatch"),
+    (lambda: rsa.generate_private_key(65537, 1024), NoEncryption(), "ca_unusable"),
+    (ed25519.Ed25519PrivateKey.generate, NoEncryption(), "ca_unusable"),
+    (lambda: ec.generate_private_key(ec.SECP256R1()), BestAvailableEncryption(b"x"), "ca_unusable"),
+], ids=["another", "RSA of 1024 bits", "Ed25519", "behind a password"])
+def test_a_key_that_would_not_work_is_refused(given, clock, make, how, code):
+    key = make().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, how)
+    assert refused(given.write(BOTH, key=key), clock) == code
 
 
 @pytest.mark.parametrize("usage", [{"crl_sign": True}, {"digital_signature": True}])

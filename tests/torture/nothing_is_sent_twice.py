@@ -18,6 +18,7 @@ from unittest.mock import patch
 
 from proxy.emulator import Emulator
 from proxy.emulator.authority import Validity
+from proxy.wire.breaker import BreakerSettings
 from proxy.wire.dial import Resolver
 from tests.torture import link
 from tests.torture.figures import Figure, none_of, scaled
@@ -27,6 +28,7 @@ from tests.torture.outcomes import Books, told
 PROMISE = "nothing twice, nothing lost"
 METHODS = ("POST", "PUT", "PATCH", "DELETE")
 EACH, CALLERS, SEED = 1000, 48, 20261121
+_NO_BREAKER = BreakerSettings(failures=0)       # it would spare the calls what this is about
 _PATIENCE = {"first_byte": 0.4, "between_bytes": 0.4, "write": 0.4, "connect": 0.4}
 
 BANK_FAULTS: dict[str, dict[str, Any]] = {kind: {} for kind in (
@@ -69,7 +71,8 @@ def _figures(books: dict[str, Books]) -> list[Figure]:
 
 async def _bank_fault(ground: Ground, kind: str, each: int) -> Books:
     random = Random(f"{SEED} {kind}")
-    async with ground.both(timeouts=_PATIENCE, bank={"keep": each * len(METHODS) + 1}) as (bank, proxy):
+    kept = {"keep": each * len(METHODS) + 1}
+    async with ground.both(timeouts=_PATIENCE, breaker=_NO_BREAKER, bank=kept) as (bank, proxy):
         for number in range(each):
             for method in METHODS:
                 settings = BANK_FAULTS[kind]
@@ -111,14 +114,16 @@ async def _link_fault(ground: Ground, kind: str, each: int) -> Books:
         return link.Plan(kind, random.randrange(1, _LINK_BYTES[kind]) if kind in _LINK_BYTES else 0)
 
     async with ground.bank(keep=each * len(METHODS) + 1) as bank, link.Link.open(bank.port, plan) as between:
-        async with ground.proxy(f"https://127.0.0.1:{between.port}", timeouts=_PATIENCE) as proxy:
+        async with ground.proxy(f"https://127.0.0.1:{between.port}", timeouts=_PATIENCE,
+                                breaker=_NO_BREAKER) as proxy:
             books = await _call(proxy.port(), kind, each)
         return _settled(books, bank) if between.accepted else Books()
 
 
 async def _dialling(ground: Ground, kind: str, each: int) -> Books:
     async with _dialled(ground, kind, each) as (bank, upstream, fewest):
-        async with ground.proxy(upstream, timeouts={**_PATIENCE, "resolve": 0.001, "upstream_age": 0.01}) as proxy:
+        timeouts = {**_PATIENCE, "resolve": 0.001, "upstream_age": 0.01}
+        async with ground.proxy(upstream, timeouts=timeouts, breaker=_NO_BREAKER) as proxy:
             books = await _call(proxy.port(), kind, each)
         words = Counter(books.told.values())
         return _settled(books, bank) if words["no"] >= fewest * len(books.told) else Books()

@@ -9,6 +9,7 @@ from tests.torture import (
     nothing_is_sent_twice,
     nothing_malformed_is_signed,
     reload_under_load,
+    secrets_stay,
     signed_is_sent,
     stop_loses_nothing,
     the_keep_alive_race,
@@ -25,5 +26,6 @@ PARTS: dict[str, Part] = {
     "nothing-is-sent-twice": nothing_is_sent_twice.run,
     "keep-alive-race": the_keep_alive_race.run,
     "reload-under-load": reload_under_load.run,
+    "secrets": secrets_stay.run,
     "stop-loses-nothing": stop_loses_nothing.run,
 }

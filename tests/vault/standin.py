@@ -11,6 +11,7 @@ import json
 import ssl
 import threading
 from collections import deque
+from contextlib import suppress
 from typing import Any, Self
 
 from aiohttp import ClientSession, web
@@ -35,7 +36,9 @@ class Space:
 
 
 class Standin:
-    """latency: seconds before each answer.  health: what /sys/health says of an unsealed node.
+    """latency: seconds before each answer.  held: nothing is answered while it is set.
+
+    health: what /sys/health says of an unsealed node.
 
     seen: (method, path, namespace) of every request, oldest first.  concurrent, most: requests being answered.
     """
@@ -44,6 +47,7 @@ class Standin:
         self.access = Access(root)
         self.spaces: dict[str, Space] = {"": Space()}
         self.latency = 0.0
+        self.held = False
         self.sealed = False
         self.health = 200
         self.seen: deque[tuple[str, str, str]] = deque(maxlen=10_000)
@@ -121,7 +125,9 @@ class Standin:
         try:
             raw = await request.read()
             if self.latency:
-                await asyncio.sleep(self.latency)
+                await self._pause()
+            while self.held and not self._stop.is_set():
+                await asyncio.sleep(0.005)
             fault = self._fault(path)
             if fault is not None:
                 return fault
@@ -134,6 +140,12 @@ class Standin:
         if document is None:
             return web.Response(status=status)
         return json_answer(document, status)
+
+    async def _pause(self) -> None:
+        """For `latency`, or until this is closed: the close waits for what is being answered."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.latency):
+                await self._stop.wait()
 
     async def _reviewed(self, jwt: str) -> bool:
         async with (ClientSession() as session, session.post(

@@ -7,6 +7,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.drawing import bytes_of
 from tests.wire.reading import read, read_answer
 
 TOKEN = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -15,15 +16,11 @@ FRAMING = {b"host", b"content-length", b"transfer-encoding", b"connection", b"ex
 quick = settings(max_examples=300, deadline=None, database=None, derandomize=True)
 
 
-def some_of(letters: bytes, **size):
-    return st.lists(st.sampled_from(letters), **size).map(bytes)
-
-
-tokens = some_of(TOKEN, min_size=1, max_size=12)
+tokens = bytes_of(TOKEN, min_size=1, max_size=12)
 names = tokens.filter(lambda name: name.lower() not in FRAMING)
-values = some_of(b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100)), max_size=20)
-paddings = some_of(b" \t", max_size=3)
-targets = some_of(bytes(range(0x21, 0x7F)) + bytes(range(0x80, 0x100)), max_size=20).map(lambda rest: b"/" + rest)
+values = bytes_of(b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100)), max_size=20)
+paddings = bytes_of(b" \t", max_size=3)
+targets = bytes_of(bytes(range(0x21, 0x7F)) + bytes(range(0x80, 0x100)), max_size=20).map(lambda rest: b"/" + rest)
 fields = st.lists(st.tuples(names, paddings, values, paddings), max_size=6)
 bodies = st.binary(max_size=80)
 

@@ -22,6 +22,7 @@ RULES: Final[dict[str, Rule]] = {
     "requests_in_flight": "sum", "connections": "sum", "open_tunnels": "sum", "buffered_bytes": "sum",
     "upstream_open_connections": "sum", "vault_transit_in_flight": "sum", "audit_lines_waiting": "sum",
     "audit_last_line": "sum", "log_lines_dropped": "total", "loop_lag_seconds": "worst", "audit_failing": "most",
+    "breaker_open": "most",
     "certificate_expiry_timestamp_seconds": "least", "authority_expiry_timestamp_seconds": "least",
     "vault_token_expiry_timestamp_seconds": "least", "rate_limit_remaining": "least", "clock_skew_seconds": "furthest",
 }

@@ -117,11 +117,15 @@ async def report(seats: Sequence[Seat], own: Mapping[str, Any]) -> dict[str, Any
     return found
 
 
-def _upstreams(told: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
-    found: dict[str, dict[str, int]] = {}
+def _upstreams(told: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, object]]:
+    """Counts are added up; the breaker is open when one is."""
+    found: dict[str, dict[str, Any]] = {}
     for row in told:
-        for upstream, counts in row["upstreams"].items():
+        for upstream, facts in row["upstreams"].items():
             sums = found.setdefault(upstream, {})
-            for name, count in counts.items():
-                sums[name] = sums.get(name, 0) + count
+            for name, fact in facts.items():
+                if isinstance(fact, int):
+                    sums[name] = sums.get(name, 0) + fact
+                elif sums.get(name) != "open":
+                    sums[name] = fact
     return found

@@ -71,11 +71,15 @@ class Inherited(PassedSockets):
 
 
 def share(config: Config, worker: int) -> Config:
-    """The configuration of one worker: what only one process can have is the supervisor's, or numbered."""
+    """The configuration of one worker: what only one process can have is the supervisor's, numbered or divided."""
+    shaping = config.shaping
+    if shaping is not None:
+        shaping = msgspec.structs.replace(shaping, share=shaping.share / config.workers)
     audit = config.audit
     if audit is not None:
         audit = msgspec.structs.replace(audit, file=numbered(audit.file, worker))
-    return msgspec.structs.replace(config, workers=1, admin=False, quitquitquit=False, audit=audit)
+    return msgspec.structs.replace(config, workers=1, admin=False, quitquitquit=False, audit=audit,
+                                   shaping=shaping)
 
 
 def numbered(file: str, worker: int) -> str:

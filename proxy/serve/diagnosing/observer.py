@@ -6,11 +6,12 @@ route and cause.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
-from proxy.core.diagnosis import Diagnosis, diagnose
+from proxy.core.diagnosis import Case, Diagnosis, diagnose
 from proxy.core.diagnosis.kinds import kind_of
 from proxy.core.exchange import Exchange, path_template
 from proxy.core.message import Request
@@ -22,6 +23,8 @@ from proxy.serve.logline import timestamp
 from proxy.serve.recording import Recording
 from proxy.serve.rulings import Ruling, ruling_of
 from proxy.serve.telemetry import method_label
+
+log = logging.getLogger(__name__)
 
 QUIET: Final = 60.0
 """Seconds between two log lines about the same cause on the same route."""
@@ -71,7 +74,7 @@ class Diagnoses:
                 self._refused(exchange, recording, ruling)
         elif exchange.outcome == "answered":
             track = self._tracks.get(exchange.route) or self._tracks.of(recording)
-            if track.rows:
+            if track.rows and exchange.route in self._standing:
                 self._standing[exchange.route].accepted = True
             track.accept(recording)
 
@@ -99,14 +102,18 @@ class Diagnoses:
         response = recording.response
         if response is None or kind_of(ruling.code, response.status) is None:
             return None
-        now = self.clock()
-        request = recording.request
-        call = (method_label(request.method), path_template(path_of(request.target)))
-        history = self._tracks.refused(recording, ruling, call, now)
         answer = body if body is not None else bytes(recording.answer or b"")
-        recording.case = case_of(recording, ruling, answer, history, now)
-        recording.diagnosis = diagnose(recording.case)
+        try:
+            recording.case = self._case(recording, ruling, answer)
+            recording.diagnosis = diagnose(recording.case)
+        except Exception as error:      # noqa: BLE001 - a fault of the explanation must not cost the caller its answer
+            log.error("a refusal could not be diagnosed (%s)", type(error).__name__)  # noqa: TRY400 - no traceback
         return recording.diagnosis
+
+    def _case(self, recording: Recording, ruling: Ruling, answer: bytes) -> Case:
+        now, request = self.clock(), recording.request
+        call = (method_label(request.method), path_template(path_of(request.target)))
+        return case_of(recording, ruling, answer, self._tracks.refused(recording, ruling, call, now), now)
 
     # --- where it is shown
 
@@ -125,14 +132,14 @@ class Diagnoses:
     def _say(self, exchange: Exchange, diagnosis: Diagnosis, now: float) -> None:
         key = (exchange.route, diagnosis.first.cause)
         last, unsaid = self._said.get(key, (0.0, 0))
-        log = self._log()
-        if log is None:
+        lines = self._log()
+        if lines is None:
             return
         if now - last < QUIET:
             self._said[key] = (last, unsaid + 1)
             return
         self._said[key] = (now, 0)
-        log.event({
+        lines.event({
             "level": "warning", "event": "diagnosis", "request_id": exchange.request_id, "route": exchange.route,
             "application": exchange.application, "method": exchange.method, "path": exchange.path,
             "status": exchange.status, **diagnosis.told(), **({"unsaid": unsaid} if unsaid else {}),

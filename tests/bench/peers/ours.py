@@ -40,7 +40,7 @@ def launch(world: World, application: Application, folder: Path, port: int,
 
 def forward_proxy(tls_port: int, source_port: int) -> Peer:
     """The same, and: tunnels to the bank are intercepted, those to the source pass, another listener speaks TLS."""
-    def launch(world: World, application: Application, folder: Path, port: int) -> Launch:
+    def launch_it(world: World, application: Application, folder: Path, port: int) -> Launch:
         return launch(world, application, folder, port, extra={
             "ca_directory": str(ca_directory(world)),
             "listeners": {"tls": {"port": tls_port, "tls": {
@@ -49,7 +49,7 @@ def forward_proxy(tls_port: int, source_port: int) -> Peer:
             "destinations": [{"host": SOURCE_HOST, "policy": "tunnel", "ports": [source_port],
                               "allow_addresses": ["127.0.0.0/8"]}]})
 
-    return Peer("ours, as a forward proxy", True, missing, launch)
+    return Peer("ours, as a forward proxy", True, missing, launch_it)
 
 
 def ca_directory(world: World) -> Path:
