@@ -106,7 +106,8 @@ async def test_no_call_fails_through_a_swap_when_all_are_signed_again(bank, star
     failed = await through_a_swap(bank, callers, successor)
     again = bank.received.total - callers.sent
     record_property("counted", f"retry all: {callers.sent} calls, {sum(failed.values())} failed, {again} signed again, "
-                    f"{len(callers.paid)} payments, {len(executed(bank))} executed, {max(executed(bank).values())} times at most")
+                    f"{len(callers.paid)} payments, {len(executed(bank))} executed, "
+                    f"{max(executed(bank).values())} times at most")
     assert callers.sent >= 300
     assert failed == Counter()
     assert again > 20
@@ -165,7 +166,8 @@ async def test_no_safe_call_fails_through_a_swap_and_no_other_is_signed_again(ba
     proxy = await start("safe", limits={"upstream_connections": 6})
     callers = Callers(proxy)
     failed = await through_a_swap(bank, callers, successor)
-    record_property("counted", f"retry safe: {callers.sent} calls, failed: {dict(failed)}, {len(callers.paid)} payments executed once")
+    record_property("counted", f"retry safe: {callers.sent} calls, failed: {dict(failed)}, "
+                    f"{len(callers.paid)} payments executed once")
     assert callers.sent >= 300
     assert not [one for one in failed if one[0] == "GET" or one[1] != 401]
     assert failed.total() > 0
