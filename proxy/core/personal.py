@@ -7,6 +7,7 @@ find out why a signature was refused.  So the names of values that stay are list
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from proxy.core.json_values import replaced_values
@@ -27,7 +28,7 @@ _SHOWN_PREFIXES: Final = (b"x-ratelimit-", b"x-burstlimit-")
 _SEPARATORS = re.compile(r"[^a-z0-9]")
 _IBAN = re.compile(rb"(?<![A-Za-z0-9])(?:[A-Z]{2}[0-9]{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?"
                    rb"|[A-Za-z]{2}[0-9]{2}[A-Za-z0-9]{10,30})(?![A-Za-z0-9])")
-_NUMBER = re.compile(rb"(?<![A-Za-z0-9])[0-9](?:[0-9 .-]?[0-9]){6,33}(?![A-Za-z0-9])")
+_NUMBER = re.compile(rb"(?<![A-Za-z0-9])[0-9](?:[ .-]?[0-9]){6,}(?![A-Za-z0-9])")
 _ADDRESS = re.compile(rb"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,255}|%40")
 _IDENTIFYING = re.compile(rb"[0-9@%]")
 _PARAMETER = re.compile(rb"([?&][A-Za-z0-9_.%-]{1,64})=([^&\s\"'<>]+)")
@@ -63,7 +64,7 @@ def impersonal_target(target: bytes) -> bytes:
     return b"/".join(segments) + mark + query
 
 
-def impersonal_fields(fields: tuple[Field, ...]) -> list[tuple[bytes, bytes]]:
+def impersonal_fields(fields: Iterable[Field]) -> list[tuple[bytes, bytes]]:
     return [(spelled, value if name in _SHOWN_HEADERS or name.startswith(_SHOWN_PREFIXES) or value.startswith(b"***")
              else b"<masked>") for name, spelled, value in fields]
 

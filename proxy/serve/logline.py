@@ -107,7 +107,7 @@ class LogLines:
 
     def __init__(self, write: Callable[[bytes], object] | None = None, *, structured: bool) -> None:
         """write: takes whole lines and may block; by default standard error."""
-        self._write = write or _to_stderr
+        self._write = write or to_stderr
         self._structured = structured
         self._waiting: deque[_Waiting] = deque()
         self._batches: SimpleQueue[deque[_Waiting] | None] = SimpleQueue()
@@ -199,7 +199,7 @@ class OnlyWarnings:
             self._lines.record(exchange)
 
 
-def _to_stderr(data: bytes) -> None:
+def to_stderr(data: bytes) -> None:
     """Past the interpreter's buffer, whose lock a blocked thread would hold while the interpreter ends."""
     view = memoryview(data)
     while view:
