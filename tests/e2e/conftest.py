@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import time
@@ -62,11 +61,8 @@ def nothing_old_to_collect() -> None:
 
 @pytest.fixture(autouse=True)
 def cheap_starts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A proxy sets the collector for its process; a test process starts many."""
-    economy.start_cheaply(monkeypatch)
-    threshold = gc.get_threshold()
-    yield
-    gc.set_threshold(*threshold)
+    with economy.cheap_starts(monkeypatch):
+        yield
 
 
 @pytest.fixture
