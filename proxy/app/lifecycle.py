@@ -30,6 +30,7 @@ from proxy.app.log_level import LogLevel
 from proxy.app.reloads import Reloaded, Reloads
 from proxy.app.systemd import Notify, PassedSockets
 from proxy.app.token_files import TokenFile
+from proxy.app.tracing import Tracing
 from proxy.config.address import where
 from proxy.config.model import Config
 from proxy.keys.authority import Authority
@@ -56,7 +57,7 @@ def run(config: Config, *, environ: Mapping[str, str] = os.environ,
     Raises ProxyError when it cannot start.
     """
     process.harden()
-    messages = process.configure_logging(structured=config.structured_logs, quiet=config.quiet, debug=config.debug_logs)
+    messages = process.configure_logging(config.log_lines, quiet=config.quiet, debug=config.debug_logs)
     rings = compose.keyrings(config, environ)
     authority = compose.authority(config, environ)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
@@ -95,7 +96,7 @@ class Running:
         self.telemetry = Telemetry()
         self.listeners: list[tuple[str, str, int]] = []
         self.since = datetime.now(UTC)
-        self.lines = LogLines(structured=config.structured_logs)
+        self.lines = LogLines(form=config.log_lines)
         self._notify = Notify(environ)
         self._passed = PassedSockets(environ)
         self.doors = Doors(config, self.telemetry, self._passed)
@@ -114,6 +115,7 @@ class Running:
             log=self.lines, full_paths=config.log_paths == "full")
         self.level = LogLevel(config, self.gateway, self.lines)
         self.audit = AuditTrail(config.audit, self.gateway, self.telemetry)
+        self.traces = Tracing(config, self.gateway, self.telemetry)
         self.diagnoses = Diagnoses(self.telemetry.diagnoses, self.level.lines_for_warnings)
         self.gateway.watch(self.diagnoses)
         self.gateway.hint = self.diagnoses.hint if config.hint_header else None
@@ -129,7 +131,7 @@ class Running:
     async def start(self) -> bool:
         """Opens every listener once there are keys; -> False: a signal came first.
 
-        Raises StartFailed, SocketUnfit, KeyUnusable, ProxyError of the audit trail.
+        Raises StartFailed, SocketUnfit, KeyUnusable, ProxyError of the audit trail and of traces.
         """
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(_unforeseen)
@@ -138,6 +140,7 @@ class Running:
         self._open_files()
         self._measure()
         await self.audit.open()
+        await self.traces.open()
         if self._admin is not None:
             self.listeners += [(ADMIN, address, port) for address, port in await self._admin.open(self.doors)]
         if not await self._load_keys():
@@ -279,6 +282,7 @@ class Running:
             await pool.close()
         self.gateway.close()
         await self.audit.close()
+        await self.traces.close(self.ending.left)
         self.doors.close()
         self._notify.close()
         await self.lines.close()

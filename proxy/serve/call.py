@@ -19,6 +19,7 @@ from proxy.serve.resigning import NOTE, Held, Resigning
 from proxy.serve.route import Route
 from proxy.serve.rulings import LIMIT
 from proxy.serve.sealing import signing_failure
+from proxy.serve.traces.finished import Trace
 from proxy.wire.application import Caller
 from proxy.wire.channel import Channel
 from proxy.wire.ticket import Ticket
@@ -42,6 +43,9 @@ class Call:
         self._resigning = Resigning(route.slots, request.method)
         self._waits: Held | None = None         # a refusal whose head gets a hint when its body is whole
         self._over = False
+
+    def traced(self, trace: Trace) -> None:
+        self._recording.trace = trace
 
     def begin(self, draft: Draft) -> None:
         """The request is complete and prepared: find a connection, then seal."""
@@ -101,6 +105,7 @@ class Call:
             try:
                 signature = signer.sign(plan.signature_base)
             except Exception as error:
+                recording.sealed(None, b"", began)
                 raise signing_failure(error) from error
             recording.sealed(plan, signature, began)
             return self._whole(plan, signature)
