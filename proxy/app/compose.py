@@ -31,6 +31,7 @@ from proxy.serve.entrance import Entrance
 from proxy.serve.passages import Passages
 from proxy.serve.route import Route
 from proxy.serve.selfverify import SelfVerify
+from proxy.serve.shaping import Shaper
 from proxy.serve.telemetry import Telemetry
 from proxy.wire.dial import Dialer, Egress, Origin, Resolver
 from proxy.wire.outbound import Outbound
@@ -204,14 +205,29 @@ def _origin(route: ResolvedRoute) -> Origin:
 def routes(config: Config, rings: Mapping[str, Slots], banks: Mapping[Origin, Pool], telemetry: Telemetry,
            ) -> dict[str, RouteTable[Route]]:
     """By listener."""
+    shapers = _shapers(config, telemetry)
     built = [Route(name=r.name, listener=r.listener, prefix=r.prefix, strip=r.strip, application=r.application,
                    upstream=str(_origin(r)), host=canonical_host(r.upstream.name), port=r.upstream.public_port,
                    base=r.upstream.base.encode(), access=r.access, payments=r.payments, rules=r.rules,
                    slots=rings[r.application], pool=banks[_origin(r)],
-                   self_verify=SelfVerify(r.name, r.rules, telemetry.self_verify) if r.self_verify else None)
+                   self_verify=SelfVerify(r.name, r.rules, telemetry.self_verify) if r.self_verify else None,
+                   shaper=shapers.get((r.application, _origin(r))))
              for r in resolve(config)]
     return {listener: RouteTable([route for route in built if route.listener == listener])
             for listener in config.all_listeners()}
+
+
+def _shapers(config: Config, telemetry: Telemetry) -> dict[tuple[str, Origin], Shaper]:
+    """The bank counts by application, whatever route its calls take."""
+    settings = config.shaping
+    if settings is None:
+        return {}
+    for r in resolve(config):
+        for outcome in ("delayed", "refused"):
+            telemetry.shaped.add((r.application, outcome), 0)       # so that a rate can be asked for from the start
+    return {(r.application, _origin(r)): Shaper(
+        settings, lambda event, application=r.application: telemetry.shaped.add((application, event)))  # type: ignore[misc]
+        for r in resolve(config)}
 
 
 def passages(config: Config, telemetry: Telemetry, is_own: Callable[[str, int], bool]) -> Passages:

@@ -5,12 +5,15 @@
     output         colour on terminals, JSON, input files
     settings       the options that stand for keys of the configuration
     applications   an application's key and credentials; material: public keys for verifying
+    init           the first configuration: init_answers, init_questions, init_postman, init_writing; first_run offers
+                   to make it
+    completion     for shells
     run            the proxy itself; companion starts the emulator beside it, on a leash
     check          everything short of a call: checking makes the rows, handshake looks at the banks' TLS
     sign           one request sealed and shown: sealers find rules and key, sealing walks proxy.core, curl writes it
     verify         a captured request judged; pasted/ reads it and verification/ judges it, neither shares code with the
-                   signer; explaining is its --explain, with verify_inputs, verify_keys, side_by_side, next_steps; veil
-                   hides secrets
+                   signer; verify_explained is its --explain, with verify_inputs, verify_keys, side_by_side, next_steps;
+                   veil hides secrets
     cert           certificates shown, judged, requested: certificates reads and writes files, certificate_views shows,
                    revocation_status asks the issuer
     ssa            the Software Statement Assertion of the onboarding

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from proxy.cli.failures import FAILED, OK, warn
-from proxy.cli.output import dim, printable, show, show_json
+from proxy.cli.output import dim, printable, show, show_json, working
 
 if TYPE_CHECKING:
     from proxy.keys.findings import Finding
@@ -93,8 +93,10 @@ def lint(file: str, key_file: str | None, chain: tuple[str, ...], online: bool, 
     leaf = choose_leaf(given.certificates, spki)
     pool = tuple(one for one in (*given.certificates, *others) if one != leaf)
     findings = [*findings_of(leaf, pool, spki, now), *given.armour]
-    status = _status(leaf, pool, now, timeout) if online else None
-    if status is not None:
+    status = None
+    if online:
+        with working("asking the issuer"):
+            status = _status(leaf, pool, now, timeout)
         findings += status_finding(status)
     return _report(leaf, findings, status, as_json)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from proxy.cli.failures import FAILED, OK
-from proxy.cli.output import bad, dim, good, show, show_json
+from proxy.cli.output import bad, dim, good, show, show_json, working
 from proxy.cli.settings import config_file as config_file_option
 from proxy.cli.settings import load_config
 from proxy.errors import ConfigInvalid, ProxyError
@@ -45,7 +45,8 @@ def check(config_file: str | None, connect: bool, as_json: bool) -> int:
     rows = check_everything(config, datetime.now(UTC))
     if connect:
         from proxy.cli.handshake import check_connections
-        rows += check_connections(config)
+        with working("making TLS handshakes with the banks"):
+            rows += check_connections(config)
     ok = all(row.ok is not False for row in rows)
     if as_json:
         show_json({"ok": ok, "problems": [], "checks": [row.as_dict() for row in rows]})

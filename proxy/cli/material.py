@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key, lo
 
 from proxy.errors import KeyUnusable
 from proxy.keys.certificate import parse_certificate
+from proxy.keys.chain import choose_leaf
 from proxy.keys.guarded import read_public_file, read_secret_file, shown
 from proxy.keys.material import read_certificates, read_material
 from proxy.keys.source import Signer
@@ -24,8 +25,8 @@ def password(file: str | None, env: str | None = None) -> bytes | None:
 
 
 def from_certificate_file(path: str, secret: bytes | None = None) -> tuple[RSAPublicKey, bytes]:
-    """The public key of the first certificate, and the certificate (DER).  Raises KeyUnusable."""
-    encoded = read_certificates(read_public_file(path), Lock(shown(path), secret))[0]
+    """The public key of the first certificate that is no authority's, and that (DER).  Raises KeyUnusable."""
+    encoded = choose_leaf(read_certificates(read_public_file(path), Lock(shown(path), secret)), None)
     return from_certificate(encoded), encoded
 
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import click
 
@@ -27,15 +31,34 @@ def show_json(value: object) -> None:
 
 
 def good(text: str) -> str:
-    return click.style(text, fg="green")
+    return _styled(text, fg="green")
 
 
 def bad(text: str) -> str:
-    return click.style(text, fg="red", bold=True)
+    return _styled(text, fg="red", bold=True)
 
 
 def dim(text: str) -> str:
-    return click.style(text, dim=True)
+    return _styled(text, dim=True)
+
+
+def _styled(text: str, **style: Any) -> str:
+    """https://no-color.org: a variable by which people say that they want none, on any terminal."""
+    return text if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else click.style(text, **style)
+
+
+@contextmanager
+def working(text: str) -> Iterator[None]:
+    """Says on a terminal what takes its time, and wipes it out when it is done; elsewhere nothing."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    click.echo(f"{printable(text)} …", err=True, nl=False)
+    try:
+        yield
+    finally:
+        click.echo("\r\x1b[K" if os.environ.get("TERM") != "dumb" else "", err=True,
+                   nl=os.environ.get("TERM") == "dumb", color=True)
 
 
 def read_input(path: str, what: str) -> bytes:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from proxy import __version__
 from proxy.cli.failures import guarded
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 COMMANDS: dict[str, tuple[str, str]] = {
+    "init": ("proxy.cli.init:init", "Write a configuration by asking five questions."),
     "run": ("proxy.cli.run:run", "Run the proxy."),
     "check": ("proxy.cli.check:check", "Check configuration, keys, certificates and routes."),
     "sign": ("proxy.cli.sign:sign", "Sign one request and show how."),
@@ -28,12 +32,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rotate": ("proxy.cli.actions:rotate", "Let a running proxy sign with the other key."),
     "wait": ("proxy.cli.actions:wait", "Wait until a proxy is ready."),
     "shutdown": ("proxy.cli.actions:shutdown", "Let a running proxy end."),
+    "completion": ("proxy.cli.completion:completion", "Print what makes a shell complete this command."),
     "health": ("proxy.cli.health:health", "Ask a running proxy whether it is alive."),
 }
 
 EPILOG = """\b
 Examples:
   signing-proxy run --with-emulator
+  signing-proxy init
   signing-proxy run --config-file config/production.yaml
   signing-proxy check --config-file config/production.yaml --connect
   signing-proxy sign --config-file config/production.yaml /personal/v5/accounts
@@ -52,7 +58,17 @@ class Program(click.Group):
             return None
         module, _, name = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(import_module(module), name)
+        if ctx.resilient_parsing:       # a shell asks what could be written here
+            _complete_paths(command)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Commands by their summaries here, so that none is imported for them."""
+        from click.shell_completion import CompletionItem
+
+        found = [CompletionItem(name, help=summary) for name, (_, summary) in COMMANDS.items()
+                 if name.startswith(incomplete)]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -65,6 +81,14 @@ class Program(click.Group):
         """Always ends in SystemExit with one of the exit codes of docs/cli.md."""
         run = super().main
         guarded(lambda: run(args, prog_name or "signing-proxy", complete_var, standalone_mode=False, **extra))
+
+
+def _complete_paths(command: click.Command) -> None:
+    from proxy.cli.completion import complete_paths
+
+    complete_paths(command)
+    for inner in command.commands.values() if isinstance(command, click.Group) else ():
+        complete_paths(inner)
 
 
 program = Program(

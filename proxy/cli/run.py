@@ -23,6 +23,7 @@ Examples:
   signing-proxy run --with-emulator
   signing-proxy run --config-file config/production.yaml
   signing-proxy run --config-file config/production.yaml --port 8443 --structured-logs
+  signing-proxy run                       (explains what is missing, and on a terminal offers to make it)
 
 \b
 A flag wins over its environment variable (--admin-port: SIGNING_PROXY_ADMIN_PORT), and that over the file.
@@ -40,8 +41,10 @@ Exit codes: 1 bad configuration or start, 130 after SIGINT, 143 after SIGTERM (0
 def run(ctx: click.Context, /, config_file: str | None, with_emulator: bool, directory: Path, **flags: Any) -> int:
     """Run the proxy."""
     if not with_emulator:
-        return _serve(_configured(config_file, flags), _say_inspector)
-    if ctx.get_parameter_source("config_file") is ParameterSource.COMMANDLINE:
+        config = _configured(config_file, flags)
+        if config is not None:
+            return _serve(config, _say_inspector)
+    elif ctx.get_parameter_source("config_file") is ParameterSource.COMMANDLINE:
         raise click.UsageError("--with-emulator brings its own configuration. Leave --config-file out.")
     from proxy.cli.companion import companion, describe
 
@@ -52,14 +55,19 @@ def run(ctx: click.Context, /, config_file: str | None, with_emulator: bool, dir
             bank, running.listeners, _inspector(running, token=True))))
 
 
-def _configured(config_file: str | None, flags: Mapping[str, object]) -> Config:
+def _configured(config_file: str | None, flags: Mapping[str, object]) -> Config | None:
+    """None: somebody on a terminal has chosen the emulator.  Raises ConfigInvalid."""
     try:
         return load_config(config_file, flags)
     except ConfigInvalid as error:
         if config_file is not None:
             raise
-        first = ("--config-file", "No file is named. Name one, or try the proxy without a bank: --with-emulator.")
-        raise ConfigInvalid([first, *error.problems]) from None
+        from proxy.cli.first_run import EMULATOR, offer, unconfigured
+
+        choice = offer()
+        if choice is None:
+            raise unconfigured(error) from None
+        return None if choice == EMULATOR else load_config(choice, flags)
 
 
 def _say_inspector(running: Running) -> None:

@@ -65,7 +65,7 @@ def verify(explain: bool, as_json: bool, **given: Any) -> int:
 
     try:
         if explain:
-            from proxy.cli.explaining import explained
+            from proxy.cli.verify_explained import explained
             return explained(shown_keys(given), requests(given), given["entry"], as_json=as_json)
         key, notes = one_key(given)
     except KeyUnusable as error:

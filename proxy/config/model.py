@@ -20,6 +20,7 @@ from proxy.keys.pkcs11 import Pkcs11Key
 from proxy.keys.rotation import NextKey, Rotation
 from proxy.keys.vault.settings import TransitKey, VaultField, VaultKey, VaultSettings
 from proxy.serve.logforms import LogFormat
+from proxy.serve.shaping import ShapingSettings
 from proxy.serve.traces.settings import TraceSettings
 from proxy.wire.breaker import BreakerSettings
 from proxy.wire.limits import Bytes, Count, Limits, Timeouts
@@ -245,6 +246,8 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     timeouts: Annotated[Timeouts, Meta(description="Deadlines in seconds.")] = msgspec.field(default_factory=Timeouts)
     breaker: Annotated[BreakerSettings, Meta(description="What becomes of calls to a bank that is down.")] = (
         msgspec.field(default_factory=BreakerSettings))
+    shaping: Annotated[ShapingSettings | None, Meta(description=(
+        "Keep calls under the burst limits that the bank's answers name; `{}` switches it on."))] = None
     audit: Annotated[AuditSettings | None, Meta(description=(
         "Keep a record of everything that is signed ([how](audit.md))."))] = None
     traces: Annotated[TraceSettings | None, Meta(description=(

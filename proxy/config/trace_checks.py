@@ -13,8 +13,6 @@ _PLACE: Final = "traces.endpoint"
 
 
 def check_traces(settings: TraceSettings, problems: Problems) -> None:
-    if settings.service_name == "":
-        problems.add("traces.service_name", "This is empty. Give a name, or leave the key out.")
     if settings.endpoint is None:
         return
     scheme, _, rest = settings.endpoint.partition("://")

@@ -90,10 +90,17 @@ def describe(bank: Emulator, material: Material, launch: Launch) -> str:
     )
 
 
+EPILOG = """\b
+Examples:
+  signing-proxy emulator
+  signing-proxy emulator --certificate-file qsealc.pem --port 0
+  signing-proxy emulator --sandbox
+"""
+
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-@click.command()
+@click.command(epilog=EPILOG)
 @click.option("--port", default=9443, show_default=True, help="HTTPS port of the bank, on loopback; 0 takes any.")
 @click.option("--control-port", default=9444, show_default=True, help="Port that tells verdicts and takes faults.")
 @click.option("--directory", default=".run/emulator", show_default=True, help="Keys and certificates live here.",

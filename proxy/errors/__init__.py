@@ -162,6 +162,9 @@ PROBLEMS: dict[str, Problem] = _table(
             "proxy_configuration_error"),
     Problem("internal_error", 500, "The proxy failed in a way its authors did not foresee.",
             "Report it with the request id; the log has the details.", "proxy_internal_error"),
+    Problem("rate_limited_here", 429, "This call would exceed the bank's burst limit, so the proxy has not sent it.",
+            "Call less often, or try again after the Retry-After seconds; shaping says what the proxy keeps to.",
+            "http_request_denied"),
     # --- the bank
     Problem("breaker_open", 503, "The bank has not answered the last calls, so this one was not tried.",
             "Nothing was sent; try again after the Retry-After seconds. The log and /status say what failed before.",
@@ -214,6 +217,7 @@ class ProxyError(Exception):
     def __init__(self, code: str, detail: str = "") -> None:
         self.problem = PROBLEMS[code]
         self.detail = detail
+        self.retry_after = 0            # seconds; 0: nothing is known
         super().__init__(code, detail)
 
     @property
@@ -237,7 +241,6 @@ class UpstreamFailed(ProxyError):
     def __init__(self, code: str, detail: str = "", *, sent: Sent) -> None:
         super().__init__(code, detail)
         self.sent: Sent = sent
-        self.retry_after = 0            # seconds; 0: nothing is known
 
 
 class KeyUnusable(ProxyError):

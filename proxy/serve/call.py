@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from time import perf_counter
 
 from proxy.core.exchange import Outcome
 from proxy.core.headers import answer_fields
 from proxy.core.message import CHUNKED, UNTIL_CLOSE, Request, Response
 from proxy.core.signing import Draft, Plan
+from proxy.core.target import path_of
 from proxy.errors import ProxyError, Refused, Sent, UpstreamFailed
 from proxy.keys.source import Signer
 from proxy.serve.desk import Desk
@@ -19,6 +21,7 @@ from proxy.serve.resigning import NOTE, Held, Resigning
 from proxy.serve.route import Route
 from proxy.serve.rulings import LIMIT
 from proxy.serve.sealing import signing_failure
+from proxy.serve.shaping import Shaper
 from proxy.serve.traces.finished import Trace
 from proxy.wire.application import Caller
 from proxy.wire.channel import Channel
@@ -51,7 +54,20 @@ class Call:
         """The request is complete and prepared: find a connection, then seal."""
         self._recording.begin(draft)
         deadline = self._desk.now() + self._desk.timeouts.deadline
-        ticket = self.route.pool.submit(self, draft.method, deadline)
+        shaper = self.route.shaper
+        if shaper is not None and (wait := shaper.turn(path_of(self.request.target), self._desk.now())):
+            asyncio.get_running_loop().call_later(wait, self._turn, shaper, draft.method, deadline)
+        else:
+            self._submit(draft.method, deadline)
+
+    def _turn(self, shaper: Shaper, method: bytes, deadline: float) -> None:
+        """It has waited long enough not to exceed the bank's limit; unless its caller has gone meanwhile."""
+        shaper.came()
+        if not self._over:
+            self._submit(method, deadline)
+
+    def _submit(self, method: bytes, deadline: float) -> None:
+        ticket = self.route.pool.submit(self, method, deadline)
         if not self._over:              # the pool may have failed it at once
             self._ticket = ticket
 
@@ -136,6 +152,8 @@ class Call:
         recording.response = response
         recording.upstream = perf_counter() - recording.sealed_at
         self._desk.observe(self.route, response)
+        if self.route.shaper is not None:
+            self.route.shaper.learn(path_of(self.request.target), response.fields, self._desk.now())
         if self.connection is None:
             self._abandon()
         elif self.route.slots.spare is None or not self._resigning.hold(response, self._desk.now()):
@@ -256,7 +274,8 @@ class Call:
 
     def half_closed(self) -> None:
         """The caller sends no more.  Most have given up and will call again: nothing is sent for them any more."""
-        if self._ticket is not None and self._ticket.cancel():
+        waits = self._ticket is None and self._recording.draft is not None and not self._over
+        if waits or (self._ticket is not None and self._ticket.cancel()):
             self.failed(Refused("caller_closed"), "no")
 
     def pause(self) -> None:

@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 import msgspec
 
-from proxy.errors import ProxyError, Sent, UpstreamFailed
+from proxy.errors import ProxyError, Sent
 from proxy.wire.application import Answer
 
 _EXTRA = {
@@ -50,7 +50,7 @@ def problem(error: ProxyError, request_id: str, sent: Sent, **more: object) -> A
 
 
 def _extra(error: ProxyError, status: int) -> bytes:
-    if isinstance(error, UpstreamFailed) and error.retry_after:
+    if error.retry_after:
         return b"Retry-After: %d\r\n" % error.retry_after
     return _EXTRA.get(status, b"") or _ALLOW.get(error.code, b"")
 

@@ -8,6 +8,7 @@ from proxy.core.routing import Access
 from proxy.core.signing import SigningRules
 from proxy.keys.slots import Slots
 from proxy.serve.selfverify import SelfVerify
+from proxy.serve.shaping import Shaper
 from proxy.wire.pool import Pool
 
 
@@ -17,7 +18,8 @@ class Route:
 
     payments: segments of paths that need the role for payments; empty when roles are not looked at.
     host, port, base: how the bank's own URLs begin, for callers that use them unchanged.
-    self_verify: judges what is about to be written; None where that is off.
+    self_verify: judges what is about to be written.  shaper: keeps calls under the bank's limits.
+    Both are None where they are off.
     """
 
     name: str
@@ -35,3 +37,4 @@ class Route:
     slots: Slots
     pool: Pool
     self_verify: SelfVerify | None = None
+    shaper: Shaper | None = None

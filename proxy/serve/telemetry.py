@@ -66,6 +66,8 @@ class Telemetry:
         self.connections = Counts(
             prefix + "upstream_connections",
             "Connections to banks: opened, reused, retried, connect_failed, breaker_opened.", ("upstream", "event"))
+        self.shaped = Counts(prefix + "shaped", "Calls that could not begin at once under the bank's burst limit: "
+                             "delayed, refused.", ("application", "outcome"))
         self.handshakes = Counts(prefix + "client_tls_handshakes", "TLS handshakes of callers, in tunnels and on TLS "
                                  "listeners, by outcome.", ("listener", "outcome"))
         self.tunnels = Counts(prefix + "tunnels", "Tunnels to other hosts that have ended, by policy and outcome.",
@@ -129,9 +131,9 @@ class Telemetry:
         for distributions in (self.durations, self.signing, self.upstream):
             yield distributions.family()
         for counts in (self.requests, self.request_bytes, self.response_bytes, self.rejected, self.uncertain,
-                       self.bank_failures, self.connections, self.handshakes, self.tunnels, self.tunnel_bytes,
-                       self.reloads, self.rotations, self.vault_requests, self.self_verify, self.diagnoses,
-                       self.audit_lines, self.audit_failures, self.spans):
+                       self.bank_failures, self.connections, self.shaped, self.handshakes, self.tunnels,
+                       self.tunnel_bytes, self.reloads, self.rotations, self.vault_requests, self.self_verify,
+                       self.diagnoses, self.audit_lines, self.audit_failures, self.spans):
             yield counts.family()
 
     def seen(self, upstream: str, name: bytes, value: bytes) -> None:

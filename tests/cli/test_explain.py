@@ -24,6 +24,7 @@ from tests.cli.captures import FILES
 from tests.cli.pasted_forms import curl_single, har, raw, url_of, without_host
 from tests.cli.sealed_by_hand import SECRET, TOKEN, Sealer, sha256
 from tests.cli.spoiled import MISTAKES, attributes, spoiled, stranger
+from tests.cli.terminal import Terminal
 
 SANDBOX = "api.nordeaopenbanking.com"
 
@@ -164,6 +165,16 @@ def test_a_pair_and_a_stranger(call, seal):
     assert "next: The likely reasons: the certificate was renewed" in result.stdout
 
 
+def test_a_file_with_the_whole_chain_in_any_order(call, tmp_path):
+    authority = Authority()
+    made = authority.seal()
+    made.write(tmp_path, "key.pem", "certificate.pem")
+    chain = tmp_path / "chain.pem"
+    chain.write_bytes(authority.pem + (tmp_path / "certificate.pem").read_bytes())
+    message = pasted(Sealer(load_pem_private_key(made.key_pem, None)))
+    assert call("verify", "--explain", "--certificate", chain, stdin=message).exit_code == 0
+
+
 def test_without_any_key_the_rest_is_judged(call, private_key):
     wrong = call("verify", "--explain", stdin=pasted(spoiled(private_key, MISTAKES["digest_json"][0])))
     assert (wrong.exit_code, wrong.stdout.splitlines()[0]) == (1, "wrong: digest_json")
@@ -270,12 +281,14 @@ def test_a_curl_with_its_body_in_a_file(call, private_key, public_key_file, tmp_
     attributes(change=lambda text: f"{text}\nx-ibm-client-secret: {SECRET}")])
 def test_secrets_are_not_printed(call, private_key, public_key_file, spoil):
     sealer = spoiled(private_key, spoil)
-    sealer.target += f"&access_token={TOKEN}&client_secret={SECRET}"
+    sealer.target += "&access_token=in-the-query&client_secret=there-as-well"
     for options in (["--json"], []):
         result = call("verify", "--explain", "--public-key", public_key_file, *options, stdin=pasted(sealer))
         assert result.exit_code == 1
         assert SECRET not in result.stdout + result.stderr
         assert TOKEN not in result.stdout + result.stderr
+        assert "in-the-query" not in result.stdout
+        assert "there-as-well" not in result.stdout
 
 
 def test_plain_verify_does_not_print_them_either(call, private_key, public_key_file):
@@ -337,3 +350,27 @@ def test_a_public_exponent_of_three_is_no_trouble(call, tmp_path):
     path = tmp_path / "key.pub"
     path.write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
     assert call("verify", "--explain", "--public-key", path, stdin=pasted(Sealer(key))).exit_code == 0
+
+
+def test_progress_and_colour_are_for_terminals(private_key, public_key_file, tmp_path):
+    (tmp_path / "request").write_bytes(pasted(spoiled(private_key, MISTAKES["crlf"][0])))
+    arguments = ("verify", "--explain", "--public-key", public_key_file, "request")
+    with Terminal(*arguments, cwd=tmp_path) as terminal:
+        terminal.expect("looking for the mistake …")
+        terminal.expect("\r\x1b[K")
+        terminal.expect("\x1b[31m\x1b[1mwrong: crlf\x1b[0m")
+        assert terminal.end() == 1
+    with Terminal(*arguments, cwd=tmp_path, NO_COLOR="1") as terminal:
+        terminal.expect("\nwrong: crlf\n".removeprefix("\n"))
+        assert terminal.end() == 1
+        assert "\x1b[31m" not in terminal.text
+
+
+def test_pasting_at_a_terminal(private_key, public_key_file, tmp_path):
+    command = pasted(spoiled(private_key, MISTAKES["crlf"][0]), curl_single).decode()
+    with Terminal("verify", "--explain", "--public-key", public_key_file, cwd=tmp_path) as terminal:
+        terminal.expect("Paste the request, then press Enter and Ctrl-D.")
+        terminal.type(command)
+        terminal.type("\x04")
+        terminal.expect("wrong: crlf")
+        assert terminal.end() == 1

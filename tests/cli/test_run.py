@@ -134,12 +134,6 @@ def test_a_configuration_with_two_problems_lists_both_with_their_places(process,
     assert any(line.startswith("  routes[0].profile: ") for line in lines)
 
 
-def test_no_configuration_at_all_points_to_the_emulator(call):
-    result = call("run")
-    assert result.exit_code == 1
-    assert "--with-emulator" in result.stderr.splitlines()[1]
-
-
 @pytest.mark.parametrize("command", ["run", "check", "sign"])
 def test_a_configuration_that_is_not_there(process, tmp_path, command):
     url = ["/a"] if command == "sign" else []

@@ -13,10 +13,12 @@ from tests.e2e.test_operations_document import TEXT, WITH_VAULT, eventful
 
 @pytest.fixture
 async def proxy(bank, start_proxy, tmp_path):
+    from proxy.audit.settings import AuditSettings
     from proxy.config.model import Destination
 
     rule = Destination(host="127.0.0.1", policy="tunnel", ports=(bank.port,), allow_addresses=("127.0.0.0/8",))
-    return await start_proxy(bank, ca_directory=str(tmp_path / "ca"), destinations=(rule,))
+    return await start_proxy(bank, ca_directory=str(tmp_path / "ca"), destinations=(rule,),
+                             audit=AuditSettings(file=str(tmp_path / "audit.jsonl")))
 
 
 async def live(bank, proxy) -> dict[str, set[str]]:

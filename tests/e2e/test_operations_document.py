@@ -13,6 +13,7 @@ from proxy.config.model import Destination
 from proxy.errors import PROBLEMS
 from proxy.serve.logforms import NAMES
 from proxy.serve.logline import DIAGNOSIS_FIELDS, FIELDS
+from proxy.serve.shaping import ShapingSettings
 from proxy.serve.traces.settings import TraceSettings
 from proxy.wire.limits import Limits, Timeouts
 from tests.e2e.collector import running
@@ -52,7 +53,8 @@ def names(cell: str) -> list[str]:
 async def proxy(bank, start_proxy, tmp_path):
     rule = Destination(host="127.0.0.1", policy="tunnel", ports=(bank.port,), allow_addresses=("127.0.0.0/8",))
     return await start_proxy(bank, ca_directory=str(tmp_path / "ca"), destinations=(rule,),
-                             audit=AuditSettings(file=str(tmp_path / "trail" / "audit.jsonl")))
+                             audit=AuditSettings(file=str(tmp_path / "trail" / "audit.jsonl")),
+                             shaping=ShapingSettings(window=0.001))
 
 
 async def eventful(bank, proxy) -> None:

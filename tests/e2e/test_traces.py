@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -11,12 +14,13 @@ from proxy.app import tracing
 from proxy.errors import ProxyError
 from proxy.serve.traces.settings import TraceSettings
 from tests.e2e.collector import running, told
-from tests.e2e.line import eventually, get, post
+from tests.e2e.line import connected, eventually, get, post
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 CALLER = (f"traceparent: 00-{TRACE}-{SPAN}-01", "tracestate: vendor=1")
 ACCOUNT = "/personal/v5/accounts/FI6593857450293470-EUR"
 SOON = 0.01
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -153,6 +157,19 @@ async def test_a_key_that_cannot_sign(traced, collector, monkeypatch):
     assert (spans["internal"].failed, spans["internal"].attributes["error.type"]) == (True, "signing_failed")
 
 
+async def test_a_key_that_was_not_asked(traced, collector):
+    class Refusing:
+        def begin(self, recording, plan, done):
+            asyncio.get_running_loop().call_soon(done, ProxyError("audit_unavailable"))
+            return True
+
+    proxy = await traced()
+    proxy.running.gateway.audit = Refusing()
+    assert (await proxy.ask(get("/echo"))).status == 503
+    (span,) = await collector.until(1)
+    assert (span.kind, span.attributes["error.type"]) == ("server", "audit_unavailable")
+
+
 @pytest.mark.parametrize("mood", ["refuses", "hangs", "gone"])
 async def test_a_collector_that_does_not_take_them_holds_up_nothing(bank, start_proxy, collector, mood, monkeypatch):
     monkeypatch.setattr(tracing, "_LEAST_S", 0.1)
@@ -182,8 +199,6 @@ async def test_the_queue_has_a_bound(bank, start_proxy, collector, monkeypatch):
 
 async def test_the_last_spans_leave_while_it_drains(bank, start_child, collector):
     child = await start_child(bank, traces=TraceSettings(endpoint=collector.url, interval=3600.0))
-    from tests.e2e.line import connected
-
     async with connected(child.port) as line:
         assert (await line.ask(get("/echo"))).status == 200
     child.signal(signal.SIGTERM)
@@ -257,3 +272,10 @@ async def test_grpc(bank, start_proxy):
         assert {span.trace_id for span in spans} == {TRACE}
     finally:
         server.stop(None)
+
+
+def test_nothing_of_it_is_imported_where_there_are_no_traces():
+    program = ("import sys, proxy.app.lifecycle; "
+               "print([name for name in sys.modules if name.startswith(('opentelemetry', 'requests'))])")
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout == "[]\n"

@@ -27,7 +27,8 @@ class Finished(NamedTuple):
     """A call that is over.  ended: nanoseconds since 1970.
 
     path: without query, longer than any template looks at.  label: the bank's code where it is one that we know.
-    signed: whether the key was asked.  asked: whether the bank was, or at least called.
+    signed: whether the key was asked, and failed whether it made no signature.
+    asked: whether the bank was, or at least called.
     bank_status: of the answer the bank gave; 0 for none.  upstream: host:port.  scheme: of the caller's URL.
     """
 
@@ -37,6 +38,7 @@ class Finished(NamedTuple):
     path: bytes
     label: str
     signed: bool
+    failed: bool
     asked: bool
     bank_status: int
     upstream: str

@@ -96,7 +96,7 @@ class Spans:
                            (began, call.ended), failed=_failed(call))
         if call.signed:
             self._span(trace, trace.signing_id, "sign", inner, SpanKind.INTERNAL, dict(_signing(call)),
-                       (sealed - _ns(timings.sign), sealed), failed=_signing_failed(call))
+                       (sealed - _ns(timings.sign), sealed), failed=call.failed)
         if call.asked:
             self._span(trace, trace.client_id, f"{_method(call)} {template}", inner, SpanKind.CLIENT,
                        _client(call, template), (sealed if call.exchange.attempts else began, call.ended),
@@ -137,8 +137,8 @@ def _server(call: Finished, template: str) -> Attributes:
 def _signing(call: Finished) -> Iterator[tuple[str, str | int]]:
     yield "signing_proxy.application", call.exchange.application
     yield "signing_proxy.key", call.exchange.key
-    if _signing_failed(call):
-        yield "error.type", call.exchange.code
+    if call.failed:
+        yield "error.type", call.exchange.code if call.exchange.refused_by == "proxy" else "_OTHER"
 
 
 def _client(call: Finished, template: str) -> Attributes:
@@ -172,11 +172,6 @@ def _kind(call: Finished) -> str:
 def _failed(call: Finished) -> bool:
     """A refusal below 500 is the caller's failure, and none of a server."""
     return call.exchange.status >= 500 or call.exchange.outcome in ("failed", "cut", "client_gone")
-
-
-def _signing_failed(call: Finished) -> bool:
-    """The key was asked, and no byte of the request was written for want of a signature."""
-    return call.exchange.refused_by == "proxy" and call.exchange.code.startswith(("signing_", "vault_", "key_"))
 
 
 def _method(call: Finished) -> str:

@@ -74,14 +74,15 @@ class Tracer:
 
     def _finished(self, trace: Trace, exchange: Exchange, ruling: Ruling | None, recording: Recording | None,
                   request: Request) -> Finished:
-        signed = asked = False
+        signed = failed = asked = False
         status = 0
         upstream = ""
         if recording is not None:
             upstream = recording.route.upstream
-            signed = exchange.attempts > 0 and bool(recording.key)
+            signed = recording.sealed_at > 0 and bool(recording.key)
+            failed = not recording.signature
             asked = exchange.sent != "no" or (exchange.outcome == "failed" and exchange.code != _NOT_TRIED)
             status = recording.response.status if recording.response is not None else 0
         scheme = "https" if exchange.form == "connect" or exchange.listener in self._tls else "http"
         return Finished(trace, time_ns(), exchange, path_of(request.target)[:_PATH_BYTES],
-                        ruling.label if ruling is not None else "", signed, asked, status, upstream, scheme)
+                        ruling.label if ruling is not None else "", signed, failed, asked, status, upstream, scheme)

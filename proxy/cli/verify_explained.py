@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from proxy.cli.failures import FAILED, OK, REFUSED, complain
 from proxy.cli.next_steps import next_steps
-from proxy.cli.output import bad, dim, good, printable, show, show_json
+from proxy.cli.output import bad, dim, good, printable, show, show_json, working
 from proxy.cli.pasted import Pasted
 from proxy.cli.side_by_side import Row, beside
 from proxy.cli.veil import Veil
@@ -23,10 +23,11 @@ _KINDS = {"curl": "a curl command", "http": "an HTTP message", "har": "an HTTP a
 
 def explained(keys: ShownKeys, found: list[Pasted], entry: int | None, *, as_json: bool) -> int:
     """Shows the first request that is wrong, or the last; returns the exit code."""
-    for one in chosen(found, entry):
-        verdict = explain(one.message, keys.known)
-        if not verdict.valid:
-            break
+    with working("looking for the mistake"):
+        for one in chosen(found, entry):
+            verdict = explain(one.message, keys.known)
+            if not verdict.valid:
+                break
     veil = Veil(one.message)
     steps = next_steps(one.message, verdict, keys, datetime.now(UTC))
     notes = (*_about_input(one, found), *verdict.notes, *keys.notes)
