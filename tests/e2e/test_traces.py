@@ -14,7 +14,7 @@ from proxy.app import tracing
 from proxy.errors import ProxyError
 from proxy.serve.traces.settings import TraceSettings
 from tests.e2e.collector import running, told
-from tests.e2e.line import connected, eventually, get, post
+from tests.e2e.line import connected, eventually, get, post, within
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 CALLER = (f"traceparent: 00-{TRACE}-{SPAN}-01", "tracestate: vendor=1")
@@ -63,6 +63,7 @@ async def test_a_signed_call_is_three_spans_of_the_callers_trace(bank, traced, c
     assert server.resource["service.name"] == "psd2-signing-proxy"
     assert (lines.records[0].trace_id, lines.records[0].span_id) == (TRACE, server.span_id)
     assert context(bank) == (CALLER[0].removeprefix("traceparent: "), "vendor=1")
+    await eventually(lambda: proxy.running.telemetry.spans.values["exported",] == 3)
     assert await proxy.metric("signing_proxy_spans_total", outcome="exported") == 3
 
 
@@ -179,12 +180,21 @@ async def test_a_collector_that_does_not_take_them_holds_up_nothing(bank, start_
     for _ in range(4):
         assert (await proxy.ask(get("/echo"))).status == 200
     spans = proxy.running.telemetry.spans.values
-    if mood == "hangs":
-        await collector.bell.until(lambda: collector.asked)
     await eventually(lambda: spans["failed",] >= 3)
     assert sum(spans.values()) % 3 == 0
     assert not spans["exported",]
     await proxy.running.close()
+
+
+async def test_a_collector_that_hangs_does_not_keep_the_process(bank, start_proxy, collector, monkeypatch, caplog):
+    monkeypatch.setattr(tracing, "_MOST_S", 0.1)
+    collector.mood = "hangs"
+    proxy = await start_proxy(bank, traces=TraceSettings(endpoint=collector.url, interval=SOON, timeout=3600.0))
+    await proxy.ask(get("/echo"))
+    await within(collector.bell.until(lambda: collector.asked))
+    assert (await proxy.ask(get("/echo"))).status == 200
+    await within(proxy.running.close())
+    assert "has not taken the last spans" in caplog.text
 
 
 async def test_the_queue_has_a_bound(bank, start_proxy, collector, monkeypatch):
