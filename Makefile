@@ -13,10 +13,10 @@ RUN_STAMP := .venv/.stamp-run
 DEV_STAMP := .venv/.stamp-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run test torture check demo bench docs lock image clean
+.PHONY: help run test torture check demo bench docs lock image image-test clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
 run: $(RUN_STAMP)  ## a signing proxy in front of an embedded stand-in for the bank
 	@.venv/bin/signing-proxy run --with-emulator || [ $$? -eq 130 ]  # Ctrl-C is how it ends
@@ -44,10 +44,14 @@ bench: $(DEV_STAMP)  ## CPU, latency, memory, start-up; beside nginx + Lua and m
 docs: $(DEV_STAMP)  ## write anew what the documents take from the code
 	@.venv/bin/python -m proxy.config.reference
 	@.venv/bin/python -m tests.errors_table
+	@.venv/bin/python -m tests.deploy.chart_schema
 	@.venv/bin/python -m tests.causes_table
 
 image:  ## build the container image with docker
 	@docker build --tag $(IMAGE) .
+
+image-test: $(DEV_STAMP)  ## build the image twice, without a registry, and run pods of it
+	@bash tests/deploy/build_image.sh
 
 clean:  ## remove what the other targets made
 	@rm -rf .venv .run build dist *.egg-info .mypy_cache .ruff_cache .import_linter_cache .hypothesis .pytest_cache
@@ -85,6 +89,7 @@ LOCK_HEADER = "\# Made by 'make lock' from pyproject.toml; not edited by hand."
 lock: .run/lock/bin/pip-compile  ## make the lock files anew; LOCK_FLAGS=--upgrade takes the newest versions
 	@$(PIP_COMPILE) --output-file requirements.lock pyproject.toml
 	@$(PIP_COMPILE) --extra dev --allow-unsafe --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+	@$(PIP_COMPILE) --extra deploy --allow-unsafe --constraint requirements-dev.lock --output-file requirements-deploy.lock pyproject.toml
 	@$(PIP_COMPILE) --only-build-deps --build-deps-for editable --allow-unsafe \
 	  --constraint requirements-dev.lock --output-file requirements-build.lock pyproject.toml
 	@for lock in requirements*.lock; do \

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 import sys
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import contextmanager
@@ -64,6 +65,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 def pytest_collection_finish() -> None:
     economy.leave_to_the_collector_what_comes()
+
+
+@pytest.fixture(autouse=True)
+def log_levels() -> Iterator[None]:
+    """A proxy sets the levels of what it takes for its own process."""
+    before = [(logger, logger.level) for logger in (logging.getLogger(), logging.getLogger("proxy"))]
+    yield
+    for logger, level in before:
+        logger.setLevel(level)
 
 
 async def left_behind(patience: float) -> set[asyncio.Task[object]]:

@@ -77,7 +77,8 @@ def test_files_of_the_proxy_are_short():
     assert long == {}
 
 
-@pytest.mark.parametrize(("lock", "extras"), [("requirements.lock", ()), ("requirements-dev.lock", ("dev",))])
+@pytest.mark.parametrize(("lock", "extras"), [("requirements.lock", ()), ("requirements-dev.lock", ("dev",)),
+                                              ("requirements-deploy.lock", ("deploy",))])
 def test_the_lock_holds_every_dependency_with_hashes(lock, extras):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = [*project["dependencies"], *(row for extra in extras for row in project["optional-dependencies"][extra])]
@@ -88,8 +89,9 @@ def test_the_lock_holds_every_dependency_with_hashes(lock, extras):
     assert len(re.findall(r"^\S+==", text, re.MULTILINE)) == len(pins)
 
 
-def test_both_locks_pin_the_same_versions():
+@pytest.mark.parametrize("lock", ["requirements-dev.lock", "requirements-deploy.lock"])
+def test_other_locks_pin_the_same_versions(lock):
     """`make test` tests what `make run` runs."""
-    run, dev = (dict(re.findall(r"^([a-z0-9-]+)==(\S+)", (ROOT / name).read_text(), re.MULTILINE))
-                for name in ("requirements.lock", "requirements-dev.lock"))
-    assert run.items() <= dev.items()
+    run, other = (dict(re.findall(r"^([a-z0-9-]+)==(\S+)", (ROOT / name).read_text(), re.MULTILINE))
+                  for name in ("requirements.lock", lock))
+    assert run.items() <= other.items()

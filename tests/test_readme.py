@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/architecture.md", "docs/cli.md", "docs/configuration.md",
          "docs/errors.md", "docs/inspector.md", "docs/interception.md", "docs/keys.md", "docs/operations.md",
-         "docs/performance.md", "docs/runbook.md", "docs/troubleshooting.md")
+         "docs/performance.md", "docs/runbook.md", "docs/kubernetes.md", "docs/troubleshooting.md")
 
 
 def fences(language: str) -> list[str]:
@@ -53,9 +53,9 @@ def test_every_command_is_named():
 
 
 def test_every_target_of_make_is_named():
-    targets = set(re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)) - {"help"}
+    targets = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)) - {"help"}
     (line,) = re.findall(r"`make` lists the targets: (.*)\.", README)
-    assert set(re.findall(r"`([a-z]+)`", line)) == targets
+    assert set(re.findall(r"`([a-z-]+)`", line)) == targets
 
 
 @pytest.mark.parametrize("page", PAGES)

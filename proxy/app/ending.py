@@ -36,13 +36,16 @@ class Ending:
         self._reason: asyncio.Future[Reason] = asyncio.get_running_loop().create_future()
         self._hurry = asyncio.Event()
         self._end = 0.0
+        self._signalled = False
 
     # --- asking for it
 
     def on_signal(self, received: signal.Signals) -> None:
-        if self._reason.done():
+        """The first one after a quitquitquit hurries nobody: a kubelet sends it as soon as its hook has asked."""
+        if self._signalled:
             self._hurry.set()
-        else:
+        self._signalled = True
+        if not self._reason.done():
             self._reason.set_result("SIGINT" if received is signal.SIGINT else "SIGTERM")
 
     def on_request(self) -> None:

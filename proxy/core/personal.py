@@ -27,7 +27,7 @@ _SHOWN_PREFIXES: Final = (b"x-ratelimit-", b"x-burstlimit-")
 _SEPARATORS = re.compile(r"[^a-z0-9]")
 _IBAN = re.compile(rb"(?<![A-Za-z0-9])(?:[A-Z]{2}[0-9]{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?"
                    rb"|[A-Za-z]{2}[0-9]{2}[A-Za-z0-9]{10,30})(?![A-Za-z0-9])")
-_NUMBER = re.compile(rb"(?<![A-Za-z0-9])[0-9](?:[0-9 .-]?[0-9]){6,33}(?![A-Za-z0-9])")
+_NUMBER = re.compile(rb"(?<![A-Za-z0-9])[0-9](?:[ .-]?[0-9]){6,}(?![A-Za-z0-9])")
 _ADDRESS = re.compile(rb"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,255}|%40")
 _IDENTIFYING = re.compile(rb"[0-9@%]")
 _PARAMETER = re.compile(rb"([?&][A-Za-z0-9_.%-]{1,64})=([^&\s\"'<>]+)")

@@ -155,6 +155,29 @@ def test_multipart_forms():
     assert "shown" in text
 
 
+def test_a_multipart_secret_of_several_lines_and_an_end_that_was_cut():
+    body = b'--b\nContent-Disposition: form-data; name=note\n\nshown\n\nname=pin\n\nhidden\n\nhidden'
+    text = masked(masks().body(body, "body"))
+    assert "hidden" not in text
+    assert "shown" in text
+
+
+@pytest.mark.parametrize("body", [
+    b"eyJ" * 100_000, b"--b\r\n" + b"name=token\n" * 30_000, b"--b\r\n" + b"name=token" * 30_000 + b"\n",
+    b"--b\r\n" + b"name=note\n\n" * 30_000, b'{"token' + b"\\" * 300_000, b"<a " * 100_000 + b"token",
+    b"-----BEGIN token A" * 20_000, b"token -----BEGIN " + b"A " * 150_000])
+def test_no_text_keeps_every_other_thread_waiting(body):
+    """Each takes milliseconds, and minutes where a pattern begins anew at each of its words: the suite's limit is far
+    below that."""
+    assert len(masks().body(body, "body")) > 100_000
+    masks().target(b"/" + body, "URL")
+
+
+def test_a_token_without_a_dot_hides_none_behind_it():
+    text = masks().target(b"/eyJhbGciOiJ/eyJhbGciOiJ.e30.x", "URL")
+    assert masked(text) == "/eyJhbGciOiJ/#"
+
+
 def test_a_body_without_secrets_is_the_very_same():
     body = b'{"accounts":[{"iban":"FI1","currency":"EUR"}]}'
     assert masks().body(body, "body") is body

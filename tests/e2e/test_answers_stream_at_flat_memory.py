@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from contextlib import AsyncExitStack
 
+from proxy.emulator.probes import pattern
 from tests.e2e.line import connected, eventually, get, reset
 
 SIZE = 200 << 20
@@ -13,8 +14,8 @@ GROWTH_KB = 20 << 10
 
 def expected() -> str:
     digest = hashlib.sha256()
-    for first in range(0, SIZE // 16, 65536):
-        digest.update(b"".join([b"%015x\n" % number for number in range(first, min(first + 65536, SIZE // 16))]))
+    for block in pattern(SIZE):
+        digest.update(block)
     return digest.hexdigest()
 
 

@@ -8,17 +8,12 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.deploy.monitoring import OF_THE_SCRAPE, queries
-from tests.e2e.test_operations_document import TEXT, WITH_VAULT, eventful
+from tests.e2e.test_operations_document import TEXT, WITH_VAULT, eventful, everything_on
 
 
 @pytest.fixture
 async def proxy(bank, start_proxy, tmp_path):
-    from proxy.audit.settings import AuditSettings
-    from proxy.config.model import Destination
-
-    rule = Destination(host="127.0.0.1", policy="tunnel", ports=(bank.port,), allow_addresses=("127.0.0.0/8",))
-    return await start_proxy(bank, ca_directory=str(tmp_path / "ca"), destinations=(rule,),
-                             audit=AuditSettings(file=str(tmp_path / "audit.jsonl")))
+    return await everything_on(bank, start_proxy, tmp_path)
 
 
 async def live(bank, proxy) -> dict[str, set[str]]:

@@ -51,6 +51,11 @@ def names(cell: str) -> list[str]:
 
 @pytest.fixture
 async def proxy(bank, start_proxy, tmp_path):
+    return await everything_on(bank, start_proxy, tmp_path)
+
+
+async def everything_on(bank, start_proxy, tmp_path):
+    """A proxy that has every metric but those of Vault; tests/e2e/test_monitoring_names.py asks it too."""
     rule = Destination(host="127.0.0.1", policy="tunnel", ports=(bank.port,), allow_addresses=("127.0.0.0/8",))
     return await start_proxy(bank, ca_directory=str(tmp_path / "ca"), destinations=(rule,),
                              audit=AuditSettings(file=str(tmp_path / "trail" / "audit.jsonl")),

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 
 from proxy.config.model import Destination
 from proxy.errors import ProxyError
+from proxy.serve.inspection import viewers
 from proxy.serve.inspection.tape import UNWATCHED
 from tests.e2e import inspecting
 from tests.e2e.inspecting import ask, exchange, exchanges, marks, replay, token, values, watching
@@ -377,7 +378,8 @@ async def test_an_order_that_is_none(bank, proxy, order):
 
 # --- live
 
-async def test_calls_arrive_while_a_page_is_open(bank, proxy):
+async def test_calls_arrive_while_a_page_is_open(bank, proxy, monkeypatch):
+    monkeypatch.setattr(viewers, "_BEAT", 0.05)         # what is written to a page that has left shows that it has
     async with watching(proxy) as page, watching(proxy) as other:
         await proxy.ask(get("/personal//accounts"))
         (told,) = await page.calls()

@@ -1,4 +1,4 @@
-"""One RSA-2048 pair, a second one, and an RSA-3072 key for the whole session: making them is what takes time."""
+"""Keys of the whole session, as making them is what takes time: two RSA-2048, one RSA-3072, and one too short."""
 
 from __future__ import annotations
 
@@ -28,6 +28,11 @@ def long_key() -> RSAPrivateKey:
 
 
 @pytest.fixture(scope="session")
+def weak_key() -> RSAPrivateKey:
+    return rsa.generate_private_key(65537, 1024)
+
+
+@pytest.fixture(scope="session")
 def cert(key: RSAPrivateKey) -> bytes:
     return making.certificate(key)
 
@@ -38,8 +43,8 @@ def other_cert(other_key: RSAPrivateKey) -> bytes:
 
 
 @pytest.fixture(scope="session")
-def _token_store(tmp_path_factory: pytest.TempPathFactory, key: RSAPrivateKey, other_key: RSAPrivateKey, cert: bytes,
-                 other_cert: bytes) -> hsm.Store:
+def _token_store(tmp_path_factory: pytest.TempPathFactory, key: RSAPrivateKey, other_key: RSAPrivateKey,
+                 weak_key: RSAPrivateKey, cert: bytes, other_cert: bytes) -> hsm.Store:
     hsm.needed()
     store = hsm.Store.make(tmp_path_factory.mktemp("hsm"))
     for label in ("seals", "pins", "spare", "double"):
@@ -51,7 +56,7 @@ def _token_store(tmp_path_factory: pytest.TempPathFactory, key: RSAPrivateKey, o
     store.key("seals", other_key, "other", "02")
     store.certificate("seals", other_cert, "other", "02")
     store.key("seals", ec.generate_private_key(ec.SECP256R1()), "curve", "03")
-    store.key("seals", rsa.generate_private_key(65537, 1024), "small", "04")
+    store.key("seals", weak_key, "small", "04")
     store.key("seals", key, "twin", "05")
     store.key("seals", other_key, "twin", "06")
     store.decrypting_key("seals", "decrypts")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from proxy.errors import KeyUnusable
@@ -33,11 +33,6 @@ UNKNOWN_ROLE = sequence(COMPLIANCE, ESEAL, sequence(oid("0.4.0.19495.2"), sequen
 @pytest.fixture(scope="session")
 def issuer() -> Issuer:
     return Issuer()
-
-
-@pytest.fixture(scope="session")
-def weak_key() -> RSAPrivateKey:
-    return rsa.generate_private_key(65537, 1024)  # too weak on purpose
 
 
 def ids(encoded: bytes, chain: tuple[bytes, ...] = (), spki: str | None = None) -> list[str]:

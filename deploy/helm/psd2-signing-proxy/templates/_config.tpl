@@ -33,5 +33,14 @@
 {{- if .Values.vaultToken.enabled }}
 {{- $_ := set $ours "vault" (dict "kubernetes" (dict "jwt_file" "/run/secrets/vault/token")) }}
 {{- end }}
-{{- mergeOverwrite (dict "structured_logs" true) (deepCopy .Values.config) $ours | toYaml }}
+{{- $theirs := deepCopy .Values.config }}
+{{/* The bank's limit is the company's: each replica takes its part of it, rounded down. */}}
+{{- if kindIs "map" $theirs.shaping }}
+{{- $replicas := ternary $gateway.autoscaling.maxReplicas $gateway.replicas $gateway.autoscaling.enabled }}
+{{- $_ := set $ours "shaping" (dict "share" ($theirs.shaping.share | default (divf (floor (divf 10000 $replicas)) 10000))) }}
+{{- end }}
+{{- if kindIs "string" $theirs.vault }}
+{{- $_ := set $theirs "vault" (dict "address" $theirs.vault) }}
+{{- end }}
+{{- mergeOverwrite (dict "structured_logs" true) $theirs $ours | toYaml }}
 {{- end }}

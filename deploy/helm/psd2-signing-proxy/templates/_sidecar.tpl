@@ -26,7 +26,7 @@ deploy/kustomize says in its comments why it is so.
     - name: SIGNING_PROXY_ADMIN_ADDRESS
       value: 0.0.0.0
     - name: SIGNING_PROXY_CA_DIRECTORY
-      value: /var/lib/signing-proxy
+      value: /var/lib/signing-proxy/ca
     - name: SIGNING_PROXY_MIN_SIGTERM_DELAY
       value: "0"
   ports:
@@ -72,6 +72,6 @@ deploy/kustomize says in its comments why it is so.
 
 {{- define "signing-proxy.sidecar.clientMounts" -}}
 {{- range list "bundle.pem" "ca.pem" "truststore.p12" }}
-- {name: signing-proxy-ca, mountPath: /run/signing-proxy-ca/{{ . }}, subPath: {{ . }}, readOnly: true}
+- {name: signing-proxy-ca, mountPath: /run/signing-proxy-ca/{{ . }}, subPath: ca/{{ . }}, readOnly: true}
 {{- end }}
 {{- end }}
