@@ -89,6 +89,7 @@ LOCK_HEADER = "\# Made by 'make lock' from pyproject.toml; not edited by hand."
 lock: .run/lock/bin/pip-compile  ## make the lock files anew; LOCK_FLAGS=--upgrade takes the newest versions
 	@$(PIP_COMPILE) --output-file requirements.lock pyproject.toml
 	@$(PIP_COMPILE) --extra dev --allow-unsafe --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+	@$(PIP_COMPILE) --extra browser --allow-unsafe --constraint requirements-dev.lock --output-file requirements-browser.lock pyproject.toml
 	@$(PIP_COMPILE) --extra deploy --allow-unsafe --constraint requirements-dev.lock --output-file requirements-deploy.lock pyproject.toml
 	@$(PIP_COMPILE) --only-build-deps --build-deps-for editable --allow-unsafe \
 	  --constraint requirements-dev.lock --output-file requirements-build.lock pyproject.toml

@@ -77,7 +77,27 @@ def test_files_of_the_proxy_are_short():
     assert long == {}
 
 
+def test_every_file_beside_the_code_is_installed_with_it():
+    data = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["proxy"]
+    names = subprocess.run(["git", "ls-files", "-z", "proxy"], cwd=ROOT, check=True, capture_output=True, text=True)
+    others = [Path(name).relative_to("proxy") for name in filter(None, names.stdout.split("\0"))
+              if not name.endswith(".py")]
+    assert len(others) > 5
+    assert [str(path) for path in others if not any(path.match(pattern) for pattern in data)] == []
+
+
+def test_pages_build_elements_and_never_markup():
+    """Whatever is shown comes from callers and banks; the policy of the page forbids the rest."""
+    pages = {name: text for name, text in tracked().items() if name.startswith("proxy/") and "/page/" in name}
+    assert len(pages) > 5
+    unwanted = re.compile(r"innerHTML|outerHTML|insertAdjacent|document\.write|\beval\b|new Function|style=|"
+                          r"\bon[a-z]+=|https?://(?!127\.0\.0\.1|www\.w3\.org/2000/svg)[a-z0-9]")
+    assert [f"{name}: {match[0]}" for name, text in pages.items() for match in unwanted.finditer(text)] == []
+    assert {name for name, text in pages.items() if name.endswith(".js") and len(text.splitlines()) > 250} == set()
+
+
 @pytest.mark.parametrize(("lock", "extras"), [("requirements.lock", ()), ("requirements-dev.lock", ("dev",)),
+                                              ("requirements-browser.lock", ("browser",)),
                                               ("requirements-deploy.lock", ("deploy",))])
 def test_the_lock_holds_every_dependency_with_hashes(lock, extras):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

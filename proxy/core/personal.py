@@ -7,6 +7,7 @@ find out why a signature was refused.  So the names of values that stay are list
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from proxy.core.json_values import replaced_values
@@ -63,7 +64,7 @@ def impersonal_target(target: bytes) -> bytes:
     return b"/".join(segments) + mark + query
 
 
-def impersonal_fields(fields: tuple[Field, ...]) -> list[tuple[bytes, bytes]]:
+def impersonal_fields(fields: Iterable[Field]) -> list[tuple[bytes, bytes]]:
     return [(spelled, value if name in _SHOWN_HEADERS or name.startswith(_SHOWN_PREFIXES) or value.startswith(b"***")
              else b"<masked>") for name, spelled, value in fields]
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from hashlib import blake2b
-from urllib.parse import quote_from_bytes
+from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from proxy.core.json_values import replaced_values
 from proxy.core.message import Field
@@ -25,7 +25,7 @@ _SCHEMES = frozenset((b"bearer", b"basic", b"digest", b"dpop", b"negotiate", b"a
 _SHORTEST = 8
 """Bytes from which on a known secret is looked for everywhere; shorter ones would mask half of every text."""
 
-_PARAMETER = re.compile(rb"([A-Za-z0-9_.%\[\]-]{1,64})=([^&\s\"'<>#\\]+)")
+_PARAMETER = re.compile(rb"(?<![A-Za-z0-9_.%\[\]-])([A-Za-z0-9_.%\[\]-]{1,64})=([^&;\s\"'<>#\\]+)")
 _TAG = re.compile(rb"<([A-Za-z0-9_.:-]{1,64})(\s[^<>]*)?>([^<]+)")
 _NAMED = re.compile(rb"name=\"?([A-Za-z0-9_.-]{1,64})")
 _BLANK = re.compile(rb"\n\r?\n")
@@ -36,26 +36,27 @@ _SHAPES = re.compile(
     rb"|(?i:(?<=bearer )|(?<=basic ))[A-Za-z0-9._~+/=-]{8,}", re.DOTALL)
 _URLS = frozenset((b"location", b"content-location", b"referer", b"link", b"refresh"))
 
-_HINTS = (b"token", b"secret", b"pass", b"credential", b"bearer", b"basic ", b"auth", b"cookie", b"session",
-          b"assertion", b"api", b"subscription", b"private", b"eyj", b"\\u", b'"code"', b'"pin', b'"otp"', b'"tan"',
-          b'"pwd"', b'"jwt"', b'"sid"', b'"key"', b'"cv', b"=", b"<", b"user_code", b"usercode", b"user-code",
-          b"device", b"verifier", b"saml", b"challenge", b"pincode", b"pin_code", b"pin-code")
-"""A body with none of these holds nothing that is masked by name or shape: all others are spared the closer look."""
+_SPACED = re.compile(rb'"[ \t\r\n]+:')
+_SIGNS = (b"eyJ", b"PRIVATE", b"earer ", b"asic ", b"EARER ", b"ASIC ")
+"""A text with none of these holds no secret that is known by its shape."""
+_NAMES = 4096
 
 
 class Known:
-    """Values that are secret wherever they stand, as the configuration has them.
+    """Values that are secret wherever they stand, as the configuration has them, and names that are not.
 
-    key: of the tags, random and as old as the process.  spellings: each as it may be written -> the value.
+    key: of the tags, random and as old as the process.  spellings: each as it may be written -> the value.  harmless:
+    names in JSON that have been judged before; filled in here.
     """
 
-    __slots__ = ("key", "spellings")
+    __slots__ = ("harmless", "key", "spellings")
 
-    def __init__(self, key: bytes, values: Iterable[bytes] = ()) -> None:
+    def __init__(self, key: bytes, values: Iterable[bytes] = (), harmless: set[bytes] | None = None) -> None:
         self.key = key
         self.spellings: dict[bytes, bytes] = {}
         for value in values:
             self.spellings.update(_spelled(value))
+        self.harmless = harmless if harmless is not None else set()
 
 
 def _spelled(value: bytes) -> dict[bytes, bytes]:
@@ -68,13 +69,14 @@ def _spelled(value: bytes) -> dict[bytes, bytes]:
 class Masks:
     """One exchange's.  found: where something was masked, a phrase each, in order.
 
-    shown: lower-case names of further headers whose values may be read.
+    shown: lower-case names of further headers whose values may be read.  What needs no mask stays the very same object.
     """
 
     def __init__(self, known: Known, shown: frozenset[bytes] = frozenset()) -> None:
         self.found: list[str] = []
         self._key = known.key
         self._shown = shown
+        self._harmless = known.harmless
         self._known = dict(known.spellings)
 
     @property
@@ -94,25 +96,32 @@ class Masks:
 
     def fields(self, fields: Iterable[Field], where: str) -> list[Field]:
         """where: such as "request header", for found."""
-        return [(name, spelled, self._value(name, spelled, value, where)) for name, spelled, value in fields]
+        made = [field if header_is_shown(field[0], self._shown) else self._hidden(field, where) for field in fields]
+        if self._suspect(b"\n".join([value for _, _, value in made])) or not _URLS.isdisjoint([one[0] for one in made]):
+            return [self._looked_through(field, where) for field in made]
+        return made
 
-    def _value(self, name: bytes, spelled: bytes, value: bytes, where: str) -> bytes:
+    def _hidden(self, field: Field, where: str) -> Field:
+        name, spelled, value = field
         if not value:
-            return value
-        if header_is_shown(name, self._shown):
-            shown = self._free(value, parameters=name in _URLS)
-            if shown is not value:
-                self.found.append(f"{where} {spelled.decode('latin-1')}")
-            return shown
+            return field
         self.found.append(f"{where} {spelled.decode('latin-1')}")
         scheme, space, secret = value.partition(b" ")
         if space and scheme.lower() in _SCHEMES:
-            return scheme + b" " + self.tag(secret.strip(b" "))
-        return self.tag(value)
+            return name, spelled, scheme + b" " + self.tag(secret.strip(b" "))
+        return name, spelled, self.tag(value)
+
+    def _looked_through(self, field: Field, where: str) -> Field:
+        name, spelled, value = field
+        shown = self._free(value, parameters=name in _URLS)
+        if shown is value:
+            return field
+        self.found.append(f"{where} {spelled.decode('latin-1')}")
+        return name, spelled, shown
 
     def target(self, target: bytes, where: str) -> bytes:
         """A request target or URL."""
-        shown = self._free(target, parameters=b"=" in target)
+        shown = self._free(target, parameters=_has_secret_parameter(target))
         if shown is not target:
             self.found.append(where)
         return shown
@@ -124,15 +133,27 @@ class Masks:
     def body(self, body: bytes, where: str, *, form: bool = False) -> bytes:
         """form: its Content-Type says so."""
         shown = self._known_in(body)
-        lowered = shown.lower()
-        for hint in _HINTS:
-            if form or hint in lowered:
-                shown = self._closer(shown)
-                break
+        if form or not self._is_harmless_json(shown):
+            shown = self._closer(shown)
         if shown == body:
             return body
         self.found.append(where)
         return shown
+
+    def _is_harmless_json(self, body: bytes) -> bool:
+        """A quick look: each of its names has been judged, and nothing in it needs to be looked at closely."""
+        if body[:1] not in (b"{", b"[") or b"=" in body or _SPACED.search(body) or any(sign in body for sign in _SIGNS):
+            return False
+        names = [piece.rpartition(b'"')[2] for piece in body.split(b'":')]
+        names.pop()         # behind the last of them
+        return self._harmless.issuperset(names) or all(self._is_harmless(name) for name in set(names))
+
+    def _is_harmless(self, name: bytes) -> bool:
+        if b"\\" in name or is_secret(name.decode("latin-1"), in_errors=False):
+            return False
+        if len(self._harmless) < _NAMES:
+            self._harmless.add(name)
+        return True
 
     def _closer(self, body: bytes) -> bytes:
         start = body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
@@ -155,6 +176,12 @@ class Masks:
             shown = self._shapes(shown)
         return text if shown == text else shown
 
+    def _suspect(self, text: bytes) -> bool:
+        for spelled in self._known:
+            if spelled in text:
+                return True
+        return b"eyJ" in text or b"PRIVATE" in text
+
     def _known_in(self, text: bytes) -> bytes:
         for spelled, value in self._known.items():
             if spelled in text:
@@ -169,7 +196,7 @@ class Masks:
         return match[0] if match[0].startswith(b"eyJ") and b"." not in match[0] else self.tag(match[0])
 
     def _parameter(self, match: re.Match[bytes]) -> bytes:
-        if not is_secret(match[1].decode("latin-1"), in_errors=False) or match[2].startswith(b"***"):
+        if not _names_secret(match[1]) or match[2].startswith(b"***"):
             return match[0]
         return match[1] + b"=" + self.tag(match[2])
 
@@ -193,6 +220,17 @@ class Masks:
                 out += (body[copied:start], self.tag(body[start:boundary.start() if boundary else None]))
                 start = copied = boundary.start() if boundary is not None else len(body)
         return b"".join([*out, body[copied:]])
+
+
+def _has_secret_parameter(target: bytes) -> bool:
+    query = target.partition(b"?")[2]
+    return b";" in query or b"#" in query or any(_names_secret(pair.partition(b"=")[0]) for pair in query.split(b"&"))
+
+
+def _names_secret(name: bytes) -> bool:
+    if b"%" in name:
+        name = unquote_to_bytes(name)
+    return is_secret(name.decode("latin-1"), in_errors=False)
 
 
 def cut_clean(body: bytes, known: Iterable[bytes]) -> bytes:

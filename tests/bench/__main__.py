@@ -42,7 +42,7 @@ def main() -> int:
         print("\n".join(f"{name}: {value}" for name, value in _facts(world, plan).items()), flush=True)
         samples = Samples()
         for part, measure in (("reverse", _reverse), ("forward", _forward), ("safeguards", _safeguards),
-                              ("keys", _keys)):
+                              ("inspector", _inspector), ("keys", _keys)):
             if options.part in (part, "all"):
                 measure(world, plan, samples)
         return _report(report.tables(samples, plan, options.part), samples, _facts(world, plan), options.json)
@@ -80,14 +80,22 @@ def _forward(world: World, plan: Plan, samples: Samples) -> None:
 
 
 def _safeguards(world: World, plan: Plan, samples: Samples) -> None:
+    _settings(world, plan, samples, safeguards.SETTINGS, "the safeguards were")
+
+
+def _inspector(world: World, plan: Plan, samples: Samples) -> None:
+    _settings(world, plan, samples, safeguards.INSPECTOR, "the inspector was")
+
+
+def _settings(world: World, plan: Plan, samples: Samples, settings: safeguards.Settings, what: str) -> None:
     with ExitStack() as stack:
         try:
             with capture.listening(world.upstream_port, world.material) as captured:
-                instances = safeguards.started(world, plan.sizes[0], captured, stack)
+                instances = safeguards.started(world, plan.sizes[0], captured, stack, settings)
             prepare.upstream(world, stack)
             safeguards.run(world, plan, instances, samples, _tell)
         except NotMeasured as reason:
-            samples.problem(f"the safeguards were not measured: {reason}")
+            samples.problem(f"{what} not measured: {reason}")
 
 
 def _keys(world: World, plan: Plan, samples: Samples) -> None:
@@ -141,9 +149,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="how often each peer does all the work (default 5)")
     parser.add_argument("--seconds", type=int, default=3, help="length of one timed run (default 3)")
     parser.add_argument("--mebibytes", type=int, default=2048, help="size of one transfer by a relay (default 2048)")
-    parser.add_argument("--part", choices=("all", "reverse", "forward", "safeguards", "keys"), default="all",
+    parser.add_argument("--part", default="all",
+                        choices=("all", "reverse", "forward", "safeguards", "inspector", "keys"),
                         help="reverse proxy only, HTTP_PROXY and HTTPS_PROXY only, self_verify and audit only, "
-                             "reloads, Transit and PKCS#11 only")
+                             "the inspector only, reloads, Transit and PKCS#11 only")
     parser.add_argument("--quick", action="store_true", help="one short round: shows only that it all works")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every sample there")
     parser.add_argument("--profile", action="store_true", help="show where ours spends its time instead of measuring")

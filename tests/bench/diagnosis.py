@@ -33,7 +33,7 @@ CODES = ("error.signature.invalid", "error.token.expired", "")
 """Refused for its seal, so that it is verified again; for the application's token; and a 503."""
 
 
-def _slots(directory: Path) -> Slots:
+def slots_in(directory: Path) -> Slots:
     key, certificate = Authority().seal().write(directory, "key", "crt")
     (directory / "secret").touch(mode=0o600)
     (directory / "secret").write_text("a secret")
@@ -82,7 +82,7 @@ def _microseconds(work: Callable[[], object]) -> float:
 
 def main() -> None:
     with TemporaryDirectory() as name:
-        slots = _slots(Path(name))
+        slots = slots_in(Path(name))
     identity = slots.current
     assert identity is not None
     assert identity.key is not None

@@ -12,10 +12,13 @@ CPU_RATIO, ABOVE_RSA, ADDED_RATIO, IDLE_MB, START_SECONDS = 1.25, 120.0, 2.0, 48
 
 
 def tables(samples: Samples, plan: Plan, part: str) -> list[Table]:
-    """part: "reverse", "forward", "safeguards", "keys" or "all"."""
+    """part: "reverse", "forward", "safeguards", "inspector", "keys" or "all"."""
     made = _reverse(samples, plan) if part in ("reverse", "all") else []
     made += report_forwarding.tables(samples) if part in ("forward", "all") else []
     made += safeguards.tables(samples, plan.sizes[0]) if part in ("safeguards", "all") else []
+    if part in ("inspector", "all"):
+        made += safeguards.tables(samples, plan.sizes[0], safeguards.INSPECTOR, what="Inspector",
+                                  limit=safeguards.ABOVE_OFF)
     made += report_keys.tables(samples) if part in ("keys", "all") else []
     return [table for table in made if table.lines]
 

@@ -21,8 +21,9 @@ from .samples import Samples, difference, signed
 from .table import Line, Table
 
 OFF = "all off"
+Settings = dict[str, dict[str, Any]]
 _AUDIT = {"on_failure": "refuse", "fsync": "never"}
-SETTINGS: dict[str, dict[str, Any]] = {
+SETTINGS: Settings = {
     OFF: {},
     "self_verify": {"self_verify": True},
     "audit, continue": {"audit": {**_AUDIT, "on_failure": "continue"}},
@@ -33,8 +34,14 @@ SETTINGS: dict[str, dict[str, Any]] = {
 """By what the table calls them; another setting of the data path is another row."""
 
 
-def peers() -> list[Peer]:
-    return [Peer(name, True, ours.missing, functools.partial(_launch, settings)) for name, settings in SETTINGS.items()]
+INSPECTOR_OFF = "inspector off"
+INSPECTOR: Settings = {INSPECTOR_OFF: {}, "inspector": {"inspect": True}}
+ABOVE_OFF = 10.0
+"""µs of CPU a request that the inspector may cost."""
+
+
+def peers(settings: Settings) -> list[Peer]:
+    return [Peer(name, True, ours.missing, functools.partial(_launch, chosen)) for name, chosen in settings.items()]
 
 
 def _launch(settings: dict[str, Any], world: World, application: Any, folder: Path, port: int) -> Any:
@@ -44,10 +51,11 @@ def _launch(settings: dict[str, Any], world: World, application: Any, folder: Pa
     return ours.launch(world, application, folder, port, extra=extra)
 
 
-def started(world: World, bits: int, captured: queue.Queue[bytes], stack: ExitStack) -> list[Instance]:
+def started(world: World, bits: int, captured: queue.Queue[bytes], stack: ExitStack,
+            settings: Settings = SETTINGS) -> list[Instance]:
     """Each of them, after its first requests have been verified."""
     found = []
-    for peer in peers():
+    for peer in peers(settings):
         instance = start(world, peer, world.material.applications[bits])
         stack.callback(instance.child.stop)
         prepare.judge(instance, captured)
@@ -63,7 +71,7 @@ def run(world: World, plan: Plan, instances: list[Instance], samples: Samples, t
         for method in METHODS:
             for instance in (*instances[turn:], *instances[:turn]):
                 _one(world, plan, instance, method, samples)
-        tell(f"safeguards: round {number + 1} of {plan.rounds}")
+        tell(f"{instances[-1].name}: round {number + 1} of {plan.rounds}")
 
 
 def _one(world: World, plan: Plan, instance: Instance, method: str, samples: Samples) -> None:
@@ -79,20 +87,24 @@ def _one(world: World, plan: Plan, instance: Instance, method: str, samples: Sam
         raise NotMeasured(f"{instance.name} ended: {instance.child.last_words()}")
 
 
-def tables(samples: Samples, bits: int) -> list[Table]:
-    return [_table(samples, bits, "cpu", f"CPU per request at {MANY} connections"),
-            _table(samples, bits, "p50 at 1", "Latency at 1 connection, p50"),
-            Table(f"Safeguards: throughput at {MANY} connections (requests a second)", [
-                Line(f"{signed(method, bits)}: {name}", values) for method in METHODS for name in SETTINGS
+def tables(samples: Samples, bits: int, settings: Settings = SETTINGS, *, what: str = "Safeguards",
+           limit: float | None = None) -> list[Table]:
+    """limit: of what each costs above the first, in µs of CPU a request."""
+    return [_table(samples, bits, settings, "cpu", f"{what}: CPU per request at {MANY} connections", limit),
+            _table(samples, bits, settings, "p50 at 1", f"{what}: Latency at 1 connection, p50"),
+            Table(f"{what}: throughput at {MANY} connections (requests a second)", [
+                Line(f"{signed(method, bits)}: {name}", values) for method in METHODS for name in settings
                 if (values := samples.of("requests per second", name, signed(method, bits)))])]
 
 
-def _table(samples: Samples, bits: int, figure: str, title: str) -> Table:
-    table = Table(f"Safeguards: {title} (µs); the others above {OFF}")
+def _table(samples: Samples, bits: int, settings: Settings, figure: str, title: str, limit: float | None = None,
+           ) -> Table:
+    first, *others = settings
+    table = Table(f"{title} (µs); the others above {first}")
     for method in METHODS:
         variant = signed(method, bits)
-        off = samples.of(figure, OFF, variant)
-        table.lines += [Line(f"{variant}: {OFF}", off, digits=1)] if off else []
-        table.lines += [Line(f"{variant}: {name}", above, digits=1) for name in SETTINGS if name != OFF
-                        and (above := difference(samples.of(figure, name, variant), off))]
+        off = samples.of(figure, first, variant)
+        table.lines += [Line(f"{variant}: {first}", off, digits=1)] if off else []
+        table.lines += [Line(f"{variant}: {name}", above, limit, 1) for name in others
+                        if (above := difference(samples.of(figure, name, variant), off))]
     return table

@@ -215,22 +215,37 @@ def test_a_cut_body_does_not_end_with_the_beginning_of_a_secret():
 # --- the quick look must not miss what the close one would find
 
 @given(st.sampled_from(sorted(EXACT)), st.sampled_from([str.lower, str.upper, str.title]))
-def test_no_exact_name_escapes_the_quick_look(name, case):
+def test_no_exact_name_escapes(name, case):
     assert masked(masks().body(b'{"%b":"hidden"}' % case(name).encode(), "body")).endswith('":"#"}')
     assert "hidden" not in masked(masks().body(b"%b=hidden" % case(name).encode(), "body"))
 
 
 @given(st.sampled_from(WORDS), st.sampled_from(["", "my_", "x-", "Client"]), st.sampled_from(["", "_value", "2"]))
-def test_no_word_escapes_the_quick_look(word, before, after):
+def test_no_word_escapes(word, before, after):
     name = before + word + after
     assert is_secret(name, in_errors=False)
     assert "hidden" not in masks().body(b'{"%b":"hidden"}' % name.encode(), "body").decode()
 
 
 @pytest.mark.parametrize("name", ["api_key", "api-key", "private_key", "subscription-key", "user_code", "device_code",
-                                  "code_verifier", "session_id", "pass_code", "auth_code"])
+                                  "code_verifier", "session_id", "pass_code", "auth_code", "Access Token"])
 def test_nor_does_a_word_with_separators(name):
     assert "hidden" not in masks().body(b'{"%b":"hidden"}' % name.encode(), "body").decode()
+
+
+NAMED = st.sampled_from(["token", "access_token", "code", "name", "a", "errors", "pin", "Token Type", 'a"b', "x\\"])
+TEXTS = st.sampled_from(["", "plain", "eyJhbGciOi.e30.c2ln", "Bearer abcdefgh12", "https://a/?code=1&b=2", '":', "<a>"])
+TELLING = st.recursive(st.none() | st.booleans() | st.integers() | TEXTS,
+                       lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMED, inner, max_size=4))
+
+
+@given(st.dictionaries(NAMED, TELLING, max_size=4) | st.lists(TELLING, max_size=3),
+       st.sampled_from([(",", ":"), (", ", ": "), (" ,", " : "), (",\n", "\n:\t")]), st.integers(0, 400))
+def test_the_quick_look_finds_what_the_close_one_finds(value, separators, cut):
+    """In whatever JSON, also cut off."""
+    text = json.dumps(value, separators=separators).encode()[:cut or None]
+    found = masks()
+    assert found.body(text, "body") == found._closer(text)
 
 
 JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=8),

@@ -7,12 +7,14 @@ string, in the words that the bank's FAQ uses.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from proxy import __version__
 from proxy.core.digest import is_form
 from proxy.core.message import Field
 from proxy.core.personal import impersonal_fields, impersonal_form, impersonal_json, impersonal_target, impersonal_text
 from proxy.serve.inspection.kept import Body, Kept
+from proxy.serve.inspection.messages import outgoing, seal
 from proxy.serve.inspection.views import document
 
 _CREATED = re.compile(rb'"creation_date_time"\s*:\s*"([0-9A-Za-z:.+-]{1,40})"')
@@ -30,9 +32,9 @@ def bundle(call: Kept) -> str:
 
 
 def _which(call: Kept, facts: dict[str, object]) -> list[str]:
-    sent, asked, exchange = call.sent, call.asked, call.exchange
-    host = f"{sent.scheme}://{sent.host}" if sent is not None else ""
-    target = sent.target if sent is not None else asked.target if asked is not None else ""
+    exchange = call.exchange
+    host = f"https://{facts['sent_host']}" if facts["sent_host"] else ""
+    target = str(facts["sent_target"] or facts["asked_target"])
     key = str(facts["key_spki_sha256"])
     rows = [
         ("endpoint", f"{facts['method']} {host}{_target(target)}"),
@@ -54,7 +56,7 @@ def _which(call: Kept, facts: dict[str, object]) -> list[str]:
 
 
 def _certificate(call: Kept) -> list[tuple[str, str]]:
-    facts = call.seal.certificate if call.seal is not None else None
+    facts = call.sent.certificate if call.sent is not None else None
     if facts is None:
         return []
     return [("certificate serial", facts.serial), ("certificate valid", f"{facts.not_before.date()} to "
@@ -63,20 +65,20 @@ def _certificate(call: Kept) -> list[tuple[str, str]]:
 
 
 def _normalised(call: Kept) -> list[str]:
-    seal = call.seal
-    if seal is None or not seal.string:
+    made = seal(call.sent)
+    if not made.string:
         return ["Normalised string: none, the request was not signed", ""]
-    first, *rest = seal.string.split("\n")
+    first, *rest = made.string.split("\n")
     name, _, value = first.partition(": ")
     method, _, target = value.partition(" ")
     lines = [f"{name}: {method} {_target(target)}" if name == "(request-target)" else first, *rest]
     return ["Normalised string (lines joined by LF, none at the end)", "-" * 55, *lines, "",
             *(["Digest over the form's fields, sorted and decoded; otherwise over the body as sent.", ""]
-              if seal.digest_over == "form" else [])]
+              if made.digest_over == "form" else [])]
 
 
 def _request(call: Kept) -> list[str]:
-    message = call.sent or call.asked
+    message = outgoing(call) or call.asked
     if message is None:
         return []
     return ["Request", "-------", *_headers(message.fields), "", *_body(message.body, message.fields), ""]
@@ -89,11 +91,11 @@ def _answer(call: Kept) -> list[str]:
     return ["Answer", "------", *_headers(answered.fields), "", *_body(answered.body, answered.fields), ""]
 
 
-def _headers(fields: tuple[Field, ...]) -> list[str]:
+def _headers(fields: Sequence[Field]) -> list[str]:
     return [_shown(name + b": " + value) for name, value in impersonal_fields(fields)]
 
 
-def _body(body: Body, fields: tuple[Field, ...]) -> list[str]:
+def _body(body: Body, fields: Sequence[Field]) -> list[str]:
     if not body.size:
         return ["(no body)"]
     kind = next((value for name, _, value in fields if name == b"content-type"), b"")

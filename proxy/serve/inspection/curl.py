@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from proxy.core.message import Field
 from proxy.core.redaction import MASK
-from proxy.serve.inspection.kept import Asked, Body, Sent
+from proxy.serve.inspection.kept import Asked, Body
+from proxy.serve.inspection.messages import Outgoing, text
 
 _WRITTEN_BY_CURL = frozenset((b"host", b"content-length", b"connection", b"proxy-connection", b"transfer-encoding",
                               b"expect"))
@@ -35,13 +36,13 @@ def unsigned(asked: Asked, place: Place) -> str:
     fields = [field for field in asked.fields if field[0] not in _WRITTEN_BY_CURL]
     if place.token and all(name != b"proxy-authorization" for name, _, _ in fields):
         fields.append((b"proxy-authorization", b"Proxy-Authorization", b"Bearer *** (#000000)"))
-    return _command(asked.method, place.base + asked.target, fields, asked.body, words)
+    return _command(text(asked.method), place.base + text(asked.target), fields, asked.body, words)
 
 
-def signed(asked: Asked, sent: Sent) -> str:
+def signed(method: bytes, sent: Outgoing) -> str:
     """What went to the bank.  Its date is part of the signature, so the bank takes it for minutes only."""
     fields = [field for field in sent.fields if field[0] not in _WRITTEN_BY_CURL]
-    return _command(asked.method, f"{sent.scheme}://{sent.host}{sent.target}", fields, sent.body, [])
+    return _command(text(method), sent.url, fields, sent.body, [])
 
 
 def _command(method: str, url: str, fields: list[Field], body: Body, words: list[str]) -> str:

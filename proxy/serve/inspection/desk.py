@@ -16,6 +16,7 @@ from proxy.serve.admin import Handler, Page, Stream, Table, answer, json_answer
 from proxy.serve.inspection import bundle, curl, har, replays
 from proxy.serve.inspection.curl import Place
 from proxy.serve.inspection.kept import Kept
+from proxy.serve.inspection.messages import outgoing
 from proxy.serve.inspection.store import Store
 from proxy.serve.inspection.tape import Tape
 from proxy.serve.inspection.viewers import Viewers
@@ -80,9 +81,10 @@ class Desk:
         if _parameters(request).get("signed") != "1":
             place = self._place(call.exchange.listener)
             return _text(curl.unsigned(call.asked, place))
-        if call.sent is None:
+        sent = outgoing(call)
+        if sent is None:
             raise Refused("exchange_unknown", "it was not signed")
-        return _text(curl.signed(call.asked, call.sent))
+        return _text(curl.signed(call.asked.method, sent))
 
     async def _har(self, request: Request) -> Answer:
         """All of them, or the one with ?id=…"""

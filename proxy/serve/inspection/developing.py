@@ -5,20 +5,18 @@ Secrets are masked here and nowhere else: what leaves this module has none, so n
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from proxy.core.digest import canonical_form, is_form
 from proxy.core.exchange import Exchange
-from proxy.core.message import Field, Request
+from proxy.core.message import Field, Request, Response
 from proxy.core.redaction import Known, Masks, cut_clean
 from proxy.core.signing import Draft, Plan
-from proxy.serve.inspection.kept import NO_BODY, Answered, Asked, Body, Kept, Seal, Sent
+from proxy.serve.decoding import decoded
+from proxy.serve.inspection.kept import NO_BODY, Answered, Asked, Body, Kept, Sent
 from proxy.serve.recording import Recording
-
-_GZIP = 32 + zlib.MAX_WBITS
 
 
 class Replayed(Request):
@@ -57,78 +55,73 @@ class Developer:
 
     def develop(self, raw: Raw) -> Kept:
         recording, request = raw.recording, raw.request
+        kept = Kept(raw.number, raw.at, raw.exchange)
+        if request is None:
+            return kept
         masks = Masks(self.known, self.shown)
-        if request is not None:
-            masks.learn(request.fields)
-        kept = Kept(raw.number, raw.at, raw.exchange, None)
-        if request is not None:
-            kept.replay_of = request.replay_of if isinstance(request, Replayed) else 0
-            kept.asked = self._asked(masks, request, raw)
+        masks.learn(request.fields)
+        if type(request) is Replayed:
+            kept.replay_of = request.replay_of
+        kept.asked = self._asked(masks, request, raw)
         if recording is not None:
-            self._add_sealed(masks, kept, recording, raw)
-            self._add_answer(masks, kept, recording)
+            if recording.plan is not None:
+                kept.sent = self._sent(masks, recording.plan, kept.asked, raw)
+            if recording.response is not None:
+                kept.answered = self._answered(masks, recording, recording.response)
             kept.dialled = recording.dialled
             if recording.diagnosis is not None:
                 kept.diagnosis = _without(masks, recording.diagnosis.document())
-        kept.found = tuple(dict.fromkeys(masks.found))
-        kept.weigh()
+        kept.found = masks.found
         return kept
-
-    # --- the caller's side
 
     def _asked(self, masks: Masks, request: Request, raw: Raw) -> Asked:
         recording = raw.recording
-        draft = recording.draft if recording is not None else None
-        passed = {id(one) for one in draft.fields} if draft is not None else ()     # the very same objects go on
-        target = recording.route.strip + request.target if recording is not None else request.target
-        return Asked(
-            _text(request.method), _text(masks.target(_url(request, raw.exchange), "URL")),
-            _text(masks.target(target, "URL")), tuple(masks.fields(request.fields, "request header")),
-            self._body(masks, request.body, raw.asked_size, request.fields, "request body"),
-            tuple(id(one) in passed for one in request.fields))
+        fields = masks.fields(request.fields, "request header")
+        passed = None
+        target = request.target
+        if recording is not None:
+            target = recording.route.strip + target
+            if recording.draft is not None and recording.plan is not None:
+                on = {id(field) for field in recording.draft.fields}        # the very same objects go on
+                passed = [new for new, old in zip(fields, request.fields, strict=True) if id(old) in on]
+        shown = masks.target(target, "URL")
+        asked = _url(request, raw.exchange)
+        url = shown if asked == target else masks.target(asked, "URL")
+        return Asked(request.method, url, shown, fields,
+                     self._body(masks, request.body, raw.asked_size, request.fields, "request body"), passed)
 
     # --- the bank's side
 
-    def _add_sealed(self, masks: Masks, kept: Kept, recording: Recording, raw: Raw) -> None:
-        plan, asked = recording.plan, kept.asked
-        if plan is None or asked is None:
-            return
-        draft = plan.draft
-        own = [(name.lower(), name, value) for name, value in plan.added(recording.signature)]
-        own.insert(0, (b"host", b"Host", draft.rules.authority))
-        fields = masks.fields([*own, *draft.fields], "sent header")
-        if draft.framed:
-            fields.append((b"content-length", b"Content-Length", b"%d" % raw.sent_size))
-        body = (asked.body if draft.body is recording.request.body
-                else self._body(masks, draft.body, raw.sent_size, draft.fields, "sent body"))
-        kept.sent = Sent(_text(draft.rules.authority), _text(masks.target(draft.target, "URL")), tuple(fields),
-                         len(own), body)
-        kept.seal = self._seal(masks, plan, recording, whole=len(draft.body) == raw.sent_size)
-
-    def _seal(self, masks: Masks, plan: Plan, recording: Recording, *, whole: bool) -> Seal:
+    def _sent(self, masks: Masks, plan: Plan, asked: Asked, raw: Raw) -> Sent:
+        recording = raw.recording
+        assert recording is not None
+        assert raw.request is not None
         draft, identity = plan.draft, recording.identity
-        profile, rules = draft.rules.profile, draft.rules
         string = masks.target(plan.signature_base, "signing string")
-        over, digest_input = _digest_over(plan.draft, whole=whole)
-        key = identity.key if identity is not None and not rules.skip else None
-        client_id = _text(identity.client_id) if identity is not None else ""
-        return Seal(
-            string=_text(string), masked=string != plan.signature_base,
-            covered=tuple(_text(name) for name in draft.covered),
-            algorithm="" if rules.skip else profile.algorithm,
-            key_id="" if rules.skip else rules.key_id.replace("{client_id}", client_id),
-            digest=_text(draft.digest or b""), digest_over=over,
-            digest_input=_text(masks.body(digest_input[:self.cap], "digest input", form=True)),
-            spki_sha256=key.signer.spki_sha256 if key is not None else "",
-            bits=key.signer.bits if key is not None else 0, certificate=key.certificate if key is not None else None)
+        key = identity.key if identity is not None and not draft.rules.skip else None
+        return Sent(
+            draft.rules, masks.target(draft.target, "URL"),
+            asked.body if draft.body is raw.request.body else (
+                self._body(masks, draft.body, raw.sent_size, draft.fields, "sent body")),
+            draft.framed, draft.added, draft.content_type, draft.covered, draft.digest,
+            self._digest_input(masks, draft, raw), string, string is not plan.signature_base, plan.date,
+            recording.signature, identity.client_id if identity is not None else b"",
+            masks.tag(identity.client_secret.reveal()) if identity is not None else b"",
+            key.signer.spki_sha256 if key is not None else "", key.signer.bits if key is not None else 0,
+            key.certificate if key is not None else None)
 
-    def _add_answer(self, masks: Masks, kept: Kept, recording: Recording) -> None:
-        response = recording.response
-        if response is None:
-            return
-        masks.learn(field for field in response.fields if field[0] == b"set-cookie")
-        kept.answered = Answered(
-            _text(response.line[4:]), tuple(masks.fields(response.fields, "answer header")),
+    def _digest_input(self, masks: Masks, draft: Draft, raw: Raw) -> bytes | None:
+        """None where the digest is over the body, or there is none; b"" where the body was not kept as a whole."""
+        if draft.digest is None or "form_digest_over_decoded" not in draft.notes:
+            return None
+        if len(draft.body) != raw.sent_size:
+            return b""
+        return masks.body(canonical_form(draft.body).digest_input[:self.cap], "digest input", form=True)
+
+    def _answered(self, masks: Masks, recording: Recording, response: Response) -> Answered:
+        masks.learn([field for field in response.fields if field[0] == b"set-cookie"])
+        return Answered(
+            response.line, masks.fields(response.fields, "answer header"),
             self._body(masks, bytes(recording.answer or b""), recording.received, response.fields, "answer body"))
 
     # --- bodies
@@ -141,11 +134,11 @@ class Developer:
         kept, cut = data[:self.cap], size > min(len(data), self.cap)
         content_type, coding = _described(fields)
         decoded_from = ""
-        if coding not in ("", "identity"):
-            opened = _opened(kept, coding, self.cap)
-            if opened is None:
-                return Body(size=size, unreadable=f"it is encoded with {coding[:32]!a}")
-            kept, decoded_from = opened, coding
+        if coding not in (b"", b"identity"):
+            kept, unreadable = decoded(kept, coding)
+            if unreadable:
+                return Body(size=size, unreadable=unreadable)
+            kept, decoded_from = kept[:self.cap], coding.decode("latin-1")
         charset = _charset(content_type)
         if charset:
             kept, decoded_from = kept.decode(charset, "replace").encode(), decoded_from or charset
@@ -165,15 +158,6 @@ def _without(masks: Masks, value: Any) -> Any:
     return masks.sentence(value) if isinstance(value, str) else value
 
 
-def _digest_over(draft: Draft, *, whole: bool) -> tuple[str, bytes]:
-    """What the digest is of: the body, or the form's fields sorted and decoded; the latter as far as it is known."""
-    if draft.digest is None:
-        return "", b""
-    if "form_digest_over_decoded" not in draft.notes:
-        return "body", b""
-    return "form", canonical_form(draft.body).digest_input if whole else b""
-
-
 def _url(request: Request, exchange: Exchange) -> bytes:
     """As the caller meant it: with scheme and host where it named them."""
     if request.scheme:
@@ -183,27 +167,15 @@ def _url(request: Request, exchange: Exchange) -> bytes:
     return request.asked
 
 
-def _described(fields: Iterable[Field]) -> tuple[bytes, str]:
+def _described(fields: Iterable[Field]) -> tuple[bytes, bytes]:
     """Content-Type, and the content codings in lower case."""
-    content_type, codings = b"", []
+    content_type, codings = b"", list[bytes]()
     for name, _, value in fields:
         if name == b"content-type" and not content_type:
             content_type = value
         elif name == b"content-encoding":
-            codings.append(value.decode("latin-1").strip().lower())
-    return content_type, ",".join(codings)
-
-
-def _opened(data: bytes, coding: str, cap: int) -> bytes | None:
-    """At most cap bytes of what is inside; None for what cannot be read."""
-    if coding not in ("gzip", "x-gzip", "deflate"):
-        return None
-    for bits in (_GZIP, -zlib.MAX_WBITS):       # "deflate" is sent with and without its header
-        try:
-            return zlib.decompressobj(bits).decompress(data, cap)
-        except zlib.error:
-            continue
-    return None
+            codings.append(value.strip().lower())
+    return content_type, b",".join(codings)
 
 
 def _charset(content_type: bytes) -> str:
@@ -213,8 +185,3 @@ def _charset(content_type: bytes) -> str:
         if name.encode() in lowered:
             return name
     return ""
-
-
-def _text(data: bytes) -> str:
-    return data.decode("latin-1")
-

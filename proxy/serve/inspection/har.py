@@ -5,7 +5,7 @@ The request of an entry is the one that went to the bank, or, where none did, th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -13,7 +13,8 @@ from urllib.parse import unquote, urlsplit
 
 from proxy import __version__
 from proxy.core.message import Field
-from proxy.serve.inspection.kept import Asked, Body, Kept, Sent
+from proxy.serve.inspection.kept import Asked, Body, Kept
+from proxy.serve.inspection.messages import Outgoing, outgoing, text
 from proxy.serve.inspection.views import body_text, pairs, verdict
 
 
@@ -33,29 +34,30 @@ def _entry(call: Kept) -> dict[str, Any]:
     begun = datetime.fromtimestamp(call.at - timings.total, UTC)
     return {
         "startedDateTime": begun.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "time": _ms(sum(seconds or 0.0 for seconds in times.values())), "request": _request(asked, call.sent),
+        "time": _ms(sum(seconds or 0.0 for seconds in times.values())), "request": _request(asked, outgoing(call)),
         "response": _response(call), "cache": {},
         "timings": {name: _ms(seconds) if seconds is not None else -1 for name, seconds in times.items()},
         "comment": f"{verdict(call)}; send holds the operation with the key",
-        "_requestId": call.exchange.request_id, "_asked": {"url": asked.url, "headers": _headers(asked.fields)},
+        "_requestId": call.exchange.request_id, "_asked": {"url": text(asked.url), "headers": _headers(asked.fields)},
     }
 
 
-def _request(asked: Asked, sent: Sent | None) -> dict[str, Any]:
-    url = f"{sent.scheme}://{sent.host}{sent.target}" if sent is not None else _whole(asked)
+def _request(asked: Asked, sent: Outgoing | None) -> dict[str, Any]:
+    url = sent.url if sent is not None else _whole(asked)
     fields, body = (sent.fields, sent.body) if sent is not None else (asked.fields, asked.body)
-    request = {"method": asked.method, "url": url, "httpVersion": "HTTP/1.1", "cookies": [],
+    request = {"method": text(asked.method), "url": url, "httpVersion": "HTTP/1.1", "cookies": [],
                "headers": _headers(fields), "queryString": _query(url), "headersSize": -1, "bodySize": body.size}
     if body.size:
-        text, encoding = body_text(body)
-        request["postData"] = {"mimeType": _first(fields, b"content-type"), "text": text, "params": [],
+        shown, encoding = body_text(body)
+        request["postData"] = {"mimeType": _first(fields, b"content-type"), "text": shown, "params": [],
                                **({"_encoding": "base64"} if encoding == "base64" else {})}
     return request
 
 
 def _whole(asked: Asked) -> str:
     """An archive has whole URLs only."""
-    return f"http://{_first(asked.fields, b'host')}{asked.url}" if asked.url.startswith("/") else asked.url
+    host = f"http://{_first(asked.fields, b'host')}" if asked.url.startswith(b"/") else ""
+    return host + text(asked.url)
 
 
 def _response(call: Kept) -> dict[str, Any]:
@@ -68,19 +70,19 @@ def _response(call: Kept) -> dict[str, Any]:
         return {"status": status, "statusText": reason, "httpVersion": "HTTP/1.1", "cookies": [], "headers": [],
                 "content": {"size": 0, "mimeType": ""}, "redirectURL": "", "headersSize": -1, "bodySize": -1,
                 "_error": call.exchange.code}
-    return {"status": status, "statusText": answered.reason, "httpVersion": "HTTP/1.1", "cookies": [],
+    return {"status": status, "statusText": text(answered.line[4:]), "httpVersion": "HTTP/1.1", "cookies": [],
             "headers": _headers(answered.fields), "content": _content(answered.body, answered.fields),
             "redirectURL": _first(answered.fields, b"location"), "headersSize": -1, "bodySize": answered.body.size}
 
 
-def _content(body: Body, fields: tuple[Field, ...]) -> dict[str, Any]:
-    text, encoding = body_text(body)
-    return {"size": len(body.data), "mimeType": _first(fields, b"content-type"), "text": text,
+def _content(body: Body, fields: Sequence[Field]) -> dict[str, Any]:
+    shown, encoding = body_text(body)
+    return {"size": len(body.data), "mimeType": _first(fields, b"content-type"), "text": shown,
             **({"encoding": "base64"} if encoding == "base64" else {}),
             **({"comment": "only the beginning"} if body.cut else {})}
 
 
-def _headers(fields: tuple[Field, ...]) -> list[dict[str, str]]:
+def _headers(fields: Sequence[Field]) -> list[dict[str, str]]:
     return [{"name": name, "value": value} for name, value in pairs(fields)]
 
 
@@ -89,7 +91,7 @@ def _query(url: str) -> list[dict[str, str]]:
             for name, _, value in (pair.partition("=") for pair in urlsplit(url).query.split("&")) if name]
 
 
-def _first(fields: tuple[Field, ...], wanted: bytes) -> str:
+def _first(fields: Sequence[Field], wanted: bytes) -> str:
     return next((value.decode("latin-1") for name, _, value in fields if name == wanted), "")
 
 

@@ -1,18 +1,19 @@
-"""What is remembered of a call: redacted bytes, and nothing formatted before somebody looks."""
+"""What is remembered of a call: bytes without secrets, and nothing formatted before somebody looks."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from msgspec import Struct
 
 from proxy.core.exchange import Exchange
 from proxy.core.message import Field
+from proxy.core.signing import SigningRules
 from proxy.keys.source import CertificateFacts
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(Struct, frozen=True):
     """data: the beginning of it, redacted.  size: how many bytes there were.  kept: how many of them data stands for.
 
     decoded_from: the content coding that was taken off.  cut, masked: why data is not the whole truth.  unreadable:
@@ -36,92 +37,86 @@ class Body:
 NO_BODY = Body()
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """The caller's request.  url: as it came; target: as a caller of the reverse proxy would have written it.
 
-    passed: one mark a field, whether it went on to the bank.
+    passed: those of the fields that went on to the bank, the very same objects; None when nothing was signed.
     """
 
-    method: str
-    url: str
-    target: str
-    fields: tuple[Field, ...]
+    method: bytes
+    url: bytes
+    target: bytes
+    fields: Sequence[Field]
     body: Body
-    passed: tuple[bool, ...] = ()
+    passed: Sequence[Field] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """What was sealed for the bank.  added: so many of the fields at the front are the proxy's own."""
+class Sent(Struct, frozen=True):
+    """What was sealed for the bank, as far as it is not the caller's: what the views make the message of.
 
-    host: str
-    target: str
-    fields: tuple[Field, ...]
-    added: int
+    string: that was signed; masked: a secret in the URL is masked in it.  secret: what is shown of the client secret.
+    digest_input: what was hashed, where it is not the body.  spki_sha256: "" when the signature was skipped.
+    """
+
+    rules: SigningRules
+    target: bytes
     body: Body
-    scheme: str = "https"
-
-
-@dataclass(frozen=True, slots=True)
-class Seal:
-    """How it was signed.  masked: the string is not byte for byte what was signed, as a secret stood in the URL."""
-
-    string: str
+    framed: bool
+    added: tuple[bytes, bytes] | None
+    content_type: bytes | None
+    covered: tuple[bytes, ...]
+    digest: bytes | None
+    digest_input: bytes | None
+    string: bytes
     masked: bool
-    covered: tuple[str, ...]
-    algorithm: str
-    key_id: str
-    digest: str = ""
-    digest_over: str = ""
-    digest_input: str = ""
-    spki_sha256: str = ""
-    bits: int = 0
-    certificate: CertificateFacts | None = None
+    date: bytes
+    signature: bytes
+    client_id: bytes
+    secret: bytes
+    spki_sha256: str
+    bits: int
+    certificate: CertificateFacts | None
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """The bank's answer, as far as it came."""
+class Answered(Struct, frozen=True):
+    """The bank's answer, as far as it came.  line: status code and reason phrase."""
 
-    reason: str
-    fields: tuple[Field, ...]
+    line: bytes
+    fields: Sequence[Field]
     body: Body
 
 
-@dataclass(slots=True, eq=False)
-class Kept:
+class Kept(Struct, eq=False):
     """One call.  id: its number in this process.  at: when it was over, seconds since the epoch.
 
-    diagnosis: its document, without values that are secret.  replay_of: the id of the call it repeats, 0 for none.
-    found: where something was masked.
+    diagnosis: its document.  dialled: seconds.  replay_of: the id of the call it repeats, 0 for none.  found: where
+    something was masked.
     """
 
     id: int
     at: float
     exchange: Exchange
-    asked: Asked | None
+    asked: Asked | None = None
     sent: Sent | None = None
-    seal: Seal | None = None
     answered: Answered | None = None
     diagnosis: Mapping[str, Any] | None = None
     dialled: float = 0.0
     replay_of: int = 0
-    found: tuple[str, ...] = ()
-    size: int = field(default=0)
-    """Bytes it takes up in memory, about."""
+    found: Sequence[str] = ()
 
-    def weigh(self) -> None:
-        self.size = _OBJECTS
-        for part in (self.asked, self.sent, self.answered):
+    @property
+    def size(self) -> int:
+        """Bytes it takes up in memory, about."""
+        size = _OBJECTS
+        for part in (self.asked, self.answered):
             if part is not None:
-                self.size += len(part.body.data)
-                self.size += sum(len(name) + len(value) + _FIELD for name, _, value in part.fields)
-        if self.asked is not None:
-            self.size += 2 * len(self.asked.target)
-        if self.seal is not None:
-            self.size += 2 * len(self.seal.string) + len(self.seal.digest_input)
+                size += len(part.body.data) + _FIELD * len(part.fields)
+        if self.sent is not None:
+            size += len(self.sent.string) + len(self.sent.digest_input or b"")
+            if self.asked is None or self.sent.body is not self.asked.body:
+                size += len(self.sent.body.data)
+        return size
 
 
 _OBJECTS = 4096
-_FIELD = 160
+_FIELD = 300

@@ -21,6 +21,7 @@ from proxy.errors import Refused
 from proxy.serve.inside import Inside
 from proxy.serve.inspection.developing import Replayed
 from proxy.serve.inspection.kept import Asked, Kept
+from proxy.serve.inspection.messages import text
 from proxy.serve.inspection.views import why_not_replayable
 from proxy.wire.application import Answer, Caller
 
@@ -78,11 +79,12 @@ def replay(call: Kept, order: Order, gateway: Gateway, peer: str) -> None:
     asked = call.asked
     if reason or asked is None:
         raise Refused("not_replayable", reason)
-    if asked.method not in SAFE and order.again != asked.method:
+    method = text(asked.method)
+    if method not in SAFE and order.again != method:
         raise Refused("replay_unconfirmed")
-    request = Request(asked.method.encode("latin-1"), asked.target.encode("latin-1"), fields_of(asked, order.headers),
-                      asked.body.data, authority=_authority(asked))
-    log.info("the inspector sends request %s again (%s)", call.exchange.request_id, asked.method)
+    request = Request(asked.method, asked.target, fields_of(asked, order.headers), asked.body.data,
+                      authority=_authority(asked))
+    log.info("the inspector sends request %s again (%s)", call.exchange.request_id, method)
     gateway.repeat(Repeater(peer, call.exchange.listener), Replayed(request, call.id))
 
 
@@ -96,7 +98,7 @@ def fields_of(asked: Asked, given: Mapping[str, str]) -> list[Field]:
     for name, spelled, value in asked.fields:
         if name in HOP_BY_HOP or name in FRAMING:
             continue
-        if MASK.search(value.decode("latin-1")) is None:
+        if MASK.search(text(value)) is None:
             fields.append((name, spelled, value))
         elif name in values:
             fields.append((name, spelled, values.pop(name)))

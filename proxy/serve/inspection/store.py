@@ -15,17 +15,19 @@ class Store:
         self.most = most
         self.most_bytes = most_bytes
         self.size = 0
-        self._calls: OrderedDict[int, Kept] = OrderedDict()
+        self._calls: OrderedDict[int, tuple[Kept, int]] = OrderedDict()
 
     def add(self, calls: Iterable[Kept]) -> None:
         for call in calls:
-            self._calls[call.id] = call
-            self.size += call.size
+            size = call.size
+            self._calls[call.id] = call, size
+            self.size += size
         while self._calls and (len(self._calls) > self.most or self.size > self.most_bytes):
-            self.size -= self._calls.popitem(last=False)[1].size
+            self.size -= self._calls.popitem(last=False)[1][1]
 
     def get(self, number: int) -> Kept | None:
-        return self._calls.get(number)
+        found = self._calls.get(number)
+        return found[0] if found is not None else None
 
     def clear(self) -> None:
         self._calls.clear()
@@ -36,4 +38,4 @@ class Store:
 
     def __iter__(self) -> Iterator[Kept]:
         """Oldest first."""
-        return iter(self._calls.values())
+        return (call for call, _ in self._calls.values())

@@ -1,7 +1,7 @@
 """Watches calls end and keeps the last of them: a few references while callers wait, the work in a thread.
 
-What was observed waits raw for a second at most, longest while nobody looks, and of a burst only as many calls as will
-be kept.  Then a thread makes of each what has no secret in it, and the raw part is gone.
+What was observed waits raw for three seconds at most, longest while nobody looks, and of a burst only as many calls as
+will be kept.  Then a thread makes of each what has no secret in it, and the raw part is gone.
 """
 
 from __future__ import annotations
@@ -26,8 +26,12 @@ from proxy.serve.rulings import Ruling
 log = logging.getLogger(__name__)
 
 WATCHED: Final = 0.1
-UNWATCHED: Final = 1.0
-"""Seconds that raw calls wait for the thread, while a page is open and while none is."""
+BUSY: Final = 1.0
+UNWATCHED: Final = 3.0
+"""Seconds that raw calls wait for the thread: while a page is open, while many come, and while nobody looks.
+
+The thread works on as many calls as are kept at a time: the longer it waits, the less a call costs of many."""
+_MANY: Final = 20
 _HEADS = 4096
 """Bytes that a raw call takes up beside its bodies, about."""
 
@@ -57,8 +61,10 @@ class Tape:
         self._shown = shown
         self._spool = spool
         self._tag_key = os.urandom(16)
+        self._harmless: set[bytes] = set()
         self._raw: deque[Raw] = deque()
         self._raw_bytes = self._count = 0
+        self._many = False
         self._timer: asyncio.TimerHandle | None = None
         self._developing: asyncio.Task[None] | None = None
         self._loop = asyncio.get_running_loop()
@@ -83,7 +89,8 @@ class Tape:
         if len(self._raw) > self._store.most or self._raw_bytes > self._store.most_bytes:
             self._raw_bytes -= self._raw.popleft().weight
         if self._timer is None:
-            self._timer = self._loop.call_later(WATCHED if self._audience else UNWATCHED, self._due)
+            wait = UNWATCHED if not self._audience else BUSY if self._many else WATCHED
+            self._timer = self._loop.call_later(wait, self._due)
 
     def _shorten(self, request: Request, recording: Recording | None) -> tuple[int, int]:
         """Lets go of what will not be kept of a body that nobody needs any more; -> its sizes as asked and as sent."""
@@ -107,7 +114,8 @@ class Tape:
 
     async def _develop(self) -> None:
         raw, self._raw, self._raw_bytes = self._raw, deque(), 0
-        developer = Developer(Known(self._tag_key, self._secrets()), self._shown, self.keep)
+        self._many = len(raw) > _MANY
+        developer = Developer(Known(self._tag_key, self._secrets(), self._harmless), self._shown, self.keep)
         try:
             calls = await asyncio.to_thread(self._work, developer, raw)
             self._store.add(calls)

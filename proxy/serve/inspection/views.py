@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -13,7 +13,8 @@ from proxy.core.message import Field
 from proxy.errors import PROBLEMS
 from proxy.keys.source import CertificateFacts
 from proxy.serve.clock import parse_imf_fixdate
-from proxy.serve.inspection.kept import Asked, Body, Kept, Seal, Sent
+from proxy.serve.inspection.kept import Asked, Body, Kept, Sent
+from proxy.serve.inspection.messages import Outgoing, outgoing, seal, text
 
 FORMAT: Final = "signing-proxy-exchange/1"
 _PLAIN: Final = ("request_id", "client", "client_name", "listener", "form", "destination", "policy", "route",
@@ -26,7 +27,7 @@ def summary(call: Kept) -> dict[str, Any]:
     """One line of the list."""
     exchange, asked = call.exchange, call.asked
     return {
-        "id": call.id, "at": _time(call.at), "method": asked.method if asked is not None else exchange.method,
+        "id": call.id, "at": _time(call.at), "method": text(asked.method) if asked is not None else exchange.method,
         "path": _path(call), "route": exchange.route, "status": exchange.status, "outcome": exchange.outcome,
         "refused_by": exchange.refused_by, "code": exchange.code,
         "cause": call.diagnosis["cause"] if call.diagnosis is not None else "", "sent": exchange.sent,
@@ -54,16 +55,18 @@ def document(call: Kept) -> dict[str, Any]:
     """The saved exchange."""
     exchange, timings = call.exchange, call.exchange.timings
     known = {name: getattr(exchange, name) for name in _PLAIN}
+    went = outgoing(call)
     if call.asked is not None:
-        known["method"] = call.asked.method
+        known["method"] = text(call.asked.method)
     return {
         "format": FORMAT, "id": call.id, "at": _time(call.at), **known, "path": _path(call),
         "hint": PROBLEMS[exchange.code].hint if exchange.refused_by == "proxy" and exchange.code in PROBLEMS else "",
         "notes": list(exchange.notes), "verdict": verdict(call), "replay_of": call.replay_of or None,
-        **_asked(call.asked, call.sent), **_sent(call.asked, call.sent), **_answered(call), **_seal(call.seal),
+        **_asked(call.asked, went), **_sent(call.asked, went), **_answered(call), **_seal(call.sent),
         "queue_ms": _ms(timings.queue), "connect_ms": _ms(call.dialled), "sign_ms": _ms(timings.sign),
         "first_byte_ms": _ms(timings.upstream), "total_ms": _ms(timings.total),
-        "diagnosis": call.diagnosis, "masked": list(call.found), "replayable": not why_not_replayable(call),
+        "diagnosis": call.diagnosis, "masked": list(dict.fromkeys(call.found)),
+        "replayable": not why_not_replayable(call),
         "why_not_replayable": why_not_replayable(call),
     }
 
@@ -81,34 +84,35 @@ def why_not_replayable(call: Kept) -> str:
         return "A secret in its body was masked, so it is not what was sent."
     if not asked.body.whole:
         return "Its body was decoded to be shown, so it is not what was sent."
-    if "*** (#" in asked.target:
+    if b"*** (#" in asked.target:
         return "A secret in its URL was masked, so it is not what was sent."
     return ""
 
 
 # --- parts
 
-def _asked(asked: Asked | None, sent: Sent | None) -> dict[str, Any]:
+def _asked(asked: Asked | None, went: Outgoing | None) -> dict[str, Any]:
     if asked is None:
         return {"asked_url": "", "asked_target": "", "asked_headers": [], "asked_body": body_view(Body())}
-    own = {name for name, _, _ in sent.fields} if sent is not None else ()
-    fates = ["" if sent is None else "passed" if on else "replaced" if name in own else "removed"
-             for (name, _, _), on in zip(asked.fields, asked.passed, strict=True)]
-    return {"asked_url": asked.url, "asked_target": asked.target,
+    passed = {id(field) for field in asked.passed or ()}
+    own = {field[0] for field in went.fields} if went is not None else ()
+    fates = ["" if went is None else "passed" if id(field) in passed else "replaced" if field[0] in own else "removed"
+             for field in asked.fields]
+    return {"asked_url": text(asked.url), "asked_target": text(asked.target),
             "asked_headers": [[*pair, fate] for pair, fate in zip(pairs(asked.fields), fates, strict=True)],
             "asked_body": body_view(asked.body)}
 
 
-def _sent(asked: Asked | None, sent: Sent | None) -> dict[str, Any]:
-    if sent is None:
+def _sent(asked: Asked | None, went: Outgoing | None) -> dict[str, Any]:
+    if went is None:
         return {"sent_host": "", "sent_target": "", "sent_headers": [], "sent_body": body_view(Body())}
     given = {name for name, _, _ in asked.fields} if asked is not None else ()
-    last = len(sent.fields) - (sent.fields[-1][0] == b"content-length")
-    marks = ["caller" if sent.added <= place < last else "replaced" if name in given else "added"
-             for place, (name, _, _) in enumerate(sent.fields)]
-    return {"sent_host": sent.host, "sent_target": sent.target,
-            "sent_headers": [[*pair, mark] for pair, mark in zip(pairs(sent.fields), marks, strict=True)],
-            "sent_body": body_view(sent.body)}
+    last = len(went.fields) - (went.fields[-1][0] == b"content-length")
+    marks = ["caller" if went.added <= place < last else "replaced" if name in given else "added"
+             for place, (name, _, _) in enumerate(went.fields)]
+    return {"sent_host": went.host, "sent_target": went.target,
+            "sent_headers": [[*pair, mark] for pair, mark in zip(pairs(went.fields), marks, strict=True)],
+            "sent_body": body_view(went.body)}
 
 
 def _answered(call: Kept) -> dict[str, Any]:
@@ -119,17 +123,18 @@ def _answered(call: Kept) -> dict[str, Any]:
     dates = [value for name, _, value in answered.fields if name == b"date"]
     theirs = parse_imf_fixdate(dates[0]) if dates else None
     ours = call.at - call.exchange.timings.total + call.exchange.timings.queue
-    return {"answer_reason": answered.reason, "answer_headers": pairs(answered.fields),
+    return {"answer_reason": text(answered.line[4:]), "answer_headers": pairs(answered.fields),
             "answer_body": body_view(answered.body), "rate_limits": list(rate_limits(answered.fields)),
             "clock_ahead_s": round(ours - theirs - 0.5, 1) if theirs is not None else None}
 
 
-def _seal(seal: Seal | None) -> dict[str, Any]:
-    seal = seal or Seal("", masked=False, covered=(), algorithm="", key_id="")
-    return {"signing_string": seal.string, "signing_string_masked": seal.masked, "covered": list(seal.covered),
-            "algorithm": seal.algorithm, "key_id": seal.key_id, "digest": seal.digest,
-            "digest_over": seal.digest_over, "digest_input": seal.digest_input, "key_spki_sha256": seal.spki_sha256,
-            "key_bits": seal.bits, "certificate": certificate(seal.certificate)}
+def _seal(sent: Sent | None) -> dict[str, Any]:
+    made = seal(sent)
+    return {"signing_string": made.string, "signing_string_masked": made.masked, "covered": list(made.covered),
+            "algorithm": made.algorithm, "key_id": made.key_id, "digest": made.digest, "digest_over": made.digest_over,
+            "digest_input": made.digest_input, "key_spki_sha256": sent.spki_sha256 if sent is not None else "",
+            "key_bits": sent.bits if sent is not None else 0,
+            "certificate": certificate(sent.certificate if sent is not None else None)}
 
 
 def certificate(facts: CertificateFacts | None) -> dict[str, Any] | None:
@@ -140,7 +145,7 @@ def certificate(facts: CertificateFacts | None) -> dict[str, Any] | None:
             "sha256": facts.fingerprint_sha256}
 
 
-def pairs(fields: tuple[Field, ...]) -> list[list[str]]:
+def pairs(fields: Sequence[Field]) -> list[list[str]]:
     return [[spelled.decode("latin-1"), value.decode("latin-1")] for _, spelled, value in fields]
 
 
@@ -170,7 +175,7 @@ def _note(body: Body) -> str:
     return ", ".join(notes)
 
 
-def rate_limits(fields: tuple[Field, ...]) -> Iterator[dict[str, Any]]:
+def rate_limits(fields: Sequence[Field]) -> Iterator[dict[str, Any]]:
     """X-RateLimit-* and X-BurstLimit-*, limit and what remains of it by name."""
     for kind in (b"x-ratelimit-", b"x-burstlimit-"):
         limits, left = (dict(_LIMIT.findall(_first(fields, kind + end))) for end in (b"limit", b"remaining"))
@@ -179,7 +184,7 @@ def rate_limits(fields: tuple[Field, ...]) -> Iterator[dict[str, Any]]:
                    "remaining": int(left[name]) if name in left else None}
 
 
-def _first(fields: tuple[Field, ...], wanted: bytes) -> bytes:
+def _first(fields: Sequence[Field], wanted: bytes) -> bytes:
     return next((value for name, _, value in fields if name == wanted), b"")
 
 
@@ -187,7 +192,7 @@ def _path(call: Kept) -> str:
     """Without its query."""
     if call.asked is None or (call.exchange.form == "connect" and call.exchange.destination):
         return call.exchange.destination or call.exchange.path
-    return call.asked.target.partition("?")[0]
+    return text(call.asked.target.partition(b"?")[0])
 
 
 def _time(when: float) -> str:

@@ -146,7 +146,7 @@ function row(one) {
     h("span", { class: "under" }, h("time", { datetime: one.at }, clock(one.at)), " · ",
       one.route === "none" ? "no route" : visible(one.route),
       one.replay_of !== null && h("span", { class: "tag" }, "replay of " + one.replay_of),
-      code && h("span", { class: "code" }, visible(code)))),
+      code && h("span", { class: "code", title: plain(code) }, visible(code)))),
   h("span", { class: "status" }, one.status || "–"),
   h("span", { class: "took" }, millis(one.total_ms)));
 }

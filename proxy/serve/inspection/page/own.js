@@ -26,6 +26,7 @@ export function readOwn(pasted) {
     keyId: signed.keyId || "", algorithm: signed.algorithm || "", covered: signed.headers || "", signature: signed.signature || "",
     string, key: "", status: "", problems,
   };
+  if (!own.covered && string) own.covered = string.split("\n").map((line) => line.slice(0, line.indexOf(":"))).join(" ").toLowerCase();
   ofString(string, own, text, problems);
   ofValues(own, problems);
   return own;
