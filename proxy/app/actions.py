@@ -7,13 +7,12 @@ code of proxy/errors.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, cast
+from typing import Any, Protocol, cast
 from urllib.parse import parse_qsl
 
 import msgspec
 
 from proxy.app.log_level import LEVELS, LogLevel
-from proxy.app.reloads import Reloaded
 from proxy.config.problems import choices, shown
 from proxy.core.message import Request
 from proxy.errors import ProxyError, Refused
@@ -26,11 +25,19 @@ from proxy.wire.application import Answer
 _SLOTS = ("current", "next")
 
 
+class Outcome(Protocol):
+    """What a reload has brought.  failed: places."""
+
+    @property
+    def failed(self) -> list[str]: ...
+    def document(self) -> dict[str, object]: ...
+
+
 class Actions:
     """reload: reads everything again.  end: asks for the orderly end; None where that is switched off.  now: seconds of
     a clock that only goes forward."""
 
-    def __init__(self, *, rings: Mapping[str, Slots], health: Health, reload: Callable[[], Awaitable[Reloaded]],
+    def __init__(self, *, rings: Mapping[str, Slots], health: Health, reload: Callable[[], Awaitable[Outcome]],
                  level: LogLevel, end: Callable[[], None] | None, now: Callable[[], float]) -> None:
         self._rings = rings
         self._health = health
@@ -47,7 +54,7 @@ class Actions:
                 (b"POST", b"/quitquitquit"): Page(self._quit, "local")}
 
     async def _reloaded(self, request: Request) -> Answer:
-        _wanted(request, ())
+        requested(request, ())
         self._require_started()
         found = await self._reload()
         if found.failed:
@@ -55,27 +62,30 @@ class Actions:
         return json_answer(200, found.document())
 
     def _rotated(self, request: Request) -> Answer:
-        wanted = _wanted(request, ("application", "to"))
+        wanted = requested(request, ("application", "to"))
+        return json_answer(200, self.rotate(wanted.get("application"), wanted.get("to")))
+
+    def rotate(self, application: str | None, to: str | None) -> dict[str, object]:
+        """The document of /rotate.  Raises ProxyError."""
         self._require_started()
-        name, slots = self._application(wanted.get("application"))
-        to = wanted.get("to")
+        name, slots = self._application(application)
         if to is not None and to not in _SLOTS:
             raise Refused("admin_request_invalid", "'to' is current or next")
         changed = slots.rotate(cast(Slot | None, to), self._now())
         identity = slots.current
         key = identity.key.signer.spki_sha256 if identity is not None and identity.key is not None else ""
-        return json_answer(200, {"application": name, "outcome": "rotated" if changed else "unchanged",
-                                 "slot": slots.slot(slots.signing), "spki_sha256": key})
+        return {"application": name, "outcome": "rotated" if changed else "unchanged",
+                "slot": slots.slot(slots.signing), "spki_sha256": key}
 
     def _levelled(self, request: Request) -> Answer:
-        level = _wanted(request, ("level",)).get("level")
+        level = requested(request, ("level",)).get("level")
         if level not in LEVELS:
             raise Refused("admin_request_invalid", f"'level' is {choices(LEVELS)}")
         before = self._level.change(level)
         return json_answer(200, {"level": level, "before": before})
 
     def _quit(self, request: Request) -> Answer:
-        _wanted(request, ())
+        requested(request, ())
         if self._end is None:
             raise Refused("quit_off")
         self._end()
@@ -96,7 +106,7 @@ class Actions:
             raise Refused("proxy_starting")
 
 
-def _wanted(request: Request, names: tuple[str, ...]) -> dict[str, str]:
+def requested(request: Request, names: tuple[str, ...]) -> dict[str, str]:
     """What the query and the body say, together.  Raises Refused("admin_request_invalid")."""
     given = [*_from_query(request.target.partition(b"?")[2]), *_from_body(request.body)]
     for name, value in given:

@@ -14,13 +14,21 @@ log = logging.getLogger("proxy")
 
 def announce(places: str, rings: Mapping[str, Slots], authority: Authority | None) -> None:
     """places: the listeners, as a person reads them."""
+    announce_warnings(rings, authority)
+    announce_ready(places)
+
+
+def announce_ready(places: str) -> None:
+    log.info("signing-proxy %s is ready: %s", __version__, places)
+
+
+def announce_warnings(rings: Mapping[str, Slots], authority: Authority | None) -> None:
     for slots in rings.values():
         for ring in slots.rings():
             for sentence in ring.current.warnings if ring.current is not None else ():
                 log.warning("application %s: %s", ring.name, sentence)
     if authority is not None:
         _announce_authority(authority)
-    log.info("signing-proxy %s is ready: %s", __version__, places)
 
 
 def _announce_authority(authority: Authority) -> None:

@@ -68,6 +68,14 @@ class Ending:
         """Returns when somebody has asked; cancelling it changes nothing."""
         await asyncio.shield(self._reason)
 
+    async def hurried(self) -> None:
+        """Returns when somebody has asked twice."""
+        await self._hurry.wait()
+
+    @property
+    def reason(self) -> Reason:
+        return self._reason.result()
+
     def code(self) -> int:
         """The exit code of what was asked for."""
         reason = self._reason.result()

@@ -14,7 +14,7 @@ import os
 import signal
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from proxy.app import compose, process, status
 from proxy.app.actions import Actions
@@ -45,26 +45,41 @@ from proxy.wire.server import Server
 
 log = logging.getLogger("proxy")
 
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
 _TICK = 0.25
 _FILES = 128
 """Open files besides the connections of the listeners and the pools."""
 
 
+class Started(Protocol):
+    """What serves: one process, or the one that looks after several."""
+
+    config: Config
+    inspector: Inspector | None
+
+    @property
+    def listeners(self) -> list[tuple[str, str, int]]: ...
+
+
 def run(config: Config, *, environ: Mapping[str, str] = os.environ,
-        ready: Callable[[Running], None] = lambda running: None) -> int:
+        ready: Callable[[Started], None] = lambda running: None) -> int:
     """Serves until a signal; -> exit code.  ready: called once every listener is open.
 
     Raises ProxyError when it cannot start.
     """
     process.harden()
-    messages = process.configure_logging(config.log_lines, quiet=config.quiet, debug=config.debug_logs)
+    if config.workers > 1:
+        from proxy.app.workers.supervisor import supervise
+
+        return supervise(config, environ, ready)
+    messages = process.configure_logging(form=config.log_lines, quiet=config.quiet, debug=config.debug_logs)
     rings = compose.keyrings(config, environ)
     authority = compose.authority(config, environ)
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_serve(lambda: Running(config, rings, environ, authority), ready, messages))
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        return runner.run(serve(lambda: Running(config, rings, environ, authority), ready, messages))
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     try:
         import uvloop
     except ImportError:
@@ -72,7 +87,8 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-async def _serve(make: Callable[[], Running], ready: Callable[[Running], None], messages: Messages) -> int:
+async def serve(make: Callable[[], Running], ready: Callable[[Running], None], messages: Messages) -> int:
+    """-> exit code."""
     running = make()
     messages.lines = running.lines
     try:
@@ -89,16 +105,16 @@ class Running:
     """A proxy in service.  Made on the event loop."""
 
     def __init__(self, config: Config, rings: compose.Keyrings, environ: Mapping[str, str],
-                 authority: Authority | None = None) -> None:
-        """authority: for tunnels to the banks; None leaves them shut."""
+                 authority: Authority | None = None, passed: PassedSockets | None = None) -> None:
+        """authority: for tunnels to the banks; None leaves them shut.  passed: sockets; by default systemd's."""
         self.config = config
         self.rings = rings
         self.telemetry = Telemetry()
         self.listeners: list[tuple[str, str, int]] = []
         self.since = datetime.now(UTC)
-        self.lines = LogLines(form=config.log_lines)
+        self.lines = self._log_lines()
         self._notify = Notify(environ)
-        self._passed = PassedSockets(environ)
+        self._passed = passed if passed is not None else PassedSockets(environ)
         self.doors = Doors(config, self.telemetry, self._passed)
         self.authority = authority
         self.vault = rings.vault
@@ -113,7 +129,7 @@ class Running:
             self._entrances, Interception(authority.leaf_context if authority is not None else None, self.telemetry),
             self.passages, limits=config.limits, timeouts=config.timeouts, telemetry=self.telemetry,
             log=self.lines, full_paths=config.log_paths == "full")
-        self.level = LogLevel(config, self.gateway, self.lines)
+        self.level = LogLevel(config, self.gateway.log_to, self.lines)
         self.audit = AuditTrail(config.audit, self.gateway, self.telemetry)
         self.traces = Tracing(config, self.gateway, self.telemetry)
         self.diagnoses = Diagnoses(self.telemetry.diagnoses, self.level.lines_for_warnings)
@@ -122,6 +138,8 @@ class Running:
         self.server = Server(self.gateway, config.limits, config.timeouts)
         self.health = Health({**status.key_checks(rings), **self.audit.checks()})
         self.inspector: Inspector | None = inspector(self) if config.inspect else None
+        self.actions = Actions(rings=rings, health=self.health, reload=self.reload, level=self.level,
+                               end=self.ending.on_request if config.quitquitquit else None, now=self.gateway.now)
         self._admin = AdminPort(config, environ, self._table(), self.inspector) if config.admin else None
         self._reloads = Reloads(rings, self.doors, self.telemetry, self._watch_died, self.token_files())
         self._ticking: asyncio.TimerHandle | None = None
@@ -133,10 +151,8 @@ class Running:
 
         Raises StartFailed, SocketUnfit, KeyUnusable, ProxyError of the audit trail and of traces.
         """
-        loop = asyncio.get_running_loop()
-        loop.set_exception_handler(_unforeseen)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
-            loop.add_signal_handler(number, self._on_signal, number)
+        asyncio.get_running_loop().set_exception_handler(unforeseen)
+        self._hear_signals()
         self._open_files()
         self._measure()
         await self.audit.open()
@@ -158,9 +174,19 @@ class Running:
         self._tick()
         process.settle()
         self.health.started = True
-        announce(self._places(), self.rings, self.authority)
+        self._announce()
         self._notify.ready(self._places())
         return True
+
+    def _log_lines(self) -> LogLines:
+        return LogLines(form=self.config.log_lines)
+
+    def _hear_signals(self) -> None:
+        for number in SIGNALS:
+            asyncio.get_running_loop().add_signal_handler(number, self._on_signal, number)
+
+    def _announce(self) -> None:
+        announce(self._places(), self.rings, self.authority)
 
     async def _load_keys(self) -> bool:
         """-> False: a signal came first, and the process ends without them."""
@@ -183,9 +209,7 @@ class Running:
 
     def _table(self) -> Table:
         """Everything the admin port answers."""
-        actions = Actions(rings=self.rings, health=self.health, reload=self.reload, level=self.level,
-                          end=self.ending.on_request if self.config.quitquitquit else None, now=self.gateway.now)
-        return {**pages(self.health, self.telemetry.registry, self.report), **actions.table(),
+        return {**pages(self.health, self.telemetry.registry, self.report), **self.actions.table(),
                 **(self.inspector.table() if self.inspector is not None else {})}
 
     def token_files(self) -> list[TokenFile]:
@@ -288,7 +312,7 @@ class Running:
         await self.lines.close()
 
 
-def _unforeseen(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+def unforeseen(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """What asyncio would print with a traceback; the text of a foreign exception may hold anything."""
     error = context.get("exception")
     log.error("internal error: %s", type(error).__name__ if error is not None else "the event loop complained")

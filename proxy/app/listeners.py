@@ -100,6 +100,9 @@ class Doors:
         address, port = listener.address, listener.port or 0
         passed = self._passed.take(name, listener)
         try:
+            if passed is not None and self._passed.board is not None:
+                server.share(name, passed, self._passed.board, accept=accept)
+                return self._took(passed, listener)
             if passed is not None:
                 await server.listen_on(name, passed, accept=accept)
                 return self._took(passed, listener)
@@ -110,8 +113,7 @@ class Doors:
             sock = self._unix_socket(Path(address.removeprefix(UNIX)), int(listener.socket_mode, 8))
             await server.listen_on(name, sock, accept=accept)
         except OSError as error:
-            code = "address_in_use" if error.errno == errno.EADDRINUSE else "address_unavailable"
-            raise StartFailed(code, f"{where(address, port)} for listener {name}") from error
+            raise _not_opened(error, name, address, port) from error
         return [(address, 0)]
 
     def _took(self, sock: socket.socket, listener: Listener) -> list[Bound]:
@@ -136,6 +138,25 @@ class Doors:
             os.umask(before)
         found = path.stat()
         self._sockets.append((path, (found.st_dev, found.st_ino)))
+        return sock
+
+    def bind(self, name: str, listener: Listener) -> socket.socket:
+        """Bound for other processes, which are the ones to listen: until then callers are refused.
+
+        Raises StartFailed, SocketUnfit.
+        """
+        passed = self._passed.take(name, listener)
+        if passed is not None:
+            self._took(passed, listener)
+            return passed
+        address, port = listener.address, listener.port or 0
+        try:
+            if address.startswith(UNIX):
+                return self._unix_socket(Path(address.removeprefix(UNIX)), int(listener.socket_mode, 8))
+            sock = _tcp_socket(numeric(address), port)
+        except OSError as error:
+            raise _not_opened(error, name, address, port) from error
+        self._took(sock, listener)
         return sock
 
     def reload(self) -> bool:
@@ -193,6 +214,27 @@ class Doors:
         if host == "localhost" or host.endswith(".localhost"):
             return any(self.is_own_address(loopback, destination.port) for loopback in ("127.0.0.1", "::1"))
         return ip_address(host) is not None and self.is_own_address(host, destination.port)
+
+
+def _tcp_socket(address: str, port: int) -> socket.socket:
+    """As asyncio makes them.  Raises OSError."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind((address, port))
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _not_opened(error: OSError, name: str, address: str, port: int) -> StartFailed:
+    code = "address_in_use" if error.errno == errno.EADDRINUSE else "address_unavailable"
+    return StartFailed(code, f"{where(address, port)} for listener {name}")
 
 
 def _content(path: str) -> bytes:

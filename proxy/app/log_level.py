@@ -8,11 +8,11 @@ error          errors alone, and no request at all: what `quiet` is
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Final, Literal, get_args
 
 from proxy.config.model import Config
-from proxy.serve.gateway import Gateway
-from proxy.serve.logline import LogLines, OnlyWarnings
+from proxy.serve.logline import LogLines, OnlyWarnings, RequestLog
 
 log = logging.getLogger("proxy")
 
@@ -23,9 +23,10 @@ LEVELS: Final[tuple[Level, ...]] = get_args(Level)
 class LogLevel:
     """current: what holds now.  The configuration's level is that of the start."""
 
-    def __init__(self, config: Config, gateway: Gateway, lines: LogLines) -> None:
+    def __init__(self, config: Config, log_to: Callable[[RequestLog | None], None], lines: LogLines) -> None:
+        """log_to: told where the lines of requests go from now on, None: nowhere."""
         self._configured: Level = "error" if config.quiet else "debug" if config.debug_logs else "info"
-        self._gateway = gateway
+        self._log_to = log_to
         self._lines = lines
         self.current: Level = self._configured
         self._show()
@@ -61,7 +62,7 @@ class LogLevel:
 
     def _show(self) -> None:
         lines = {"error": None, "warning": OnlyWarnings(self._lines)}.get(self.current, self._lines)
-        self._gateway.log_to(lines)
+        self._log_to(lines)
 
 
 def _number(level: Level) -> int:

@@ -49,10 +49,10 @@ def settle() -> None:
             ctypes.CDLL(None).malloc_trim(0)
 
 
-def configure_logging(lines: LogFormat, *, quiet: bool, debug: bool) -> Messages:
+def configure_logging(*, form: LogFormat, quiet: bool, debug: bool) -> Messages:
     """Our own loggers at the asked level; libraries only from WARNING on.  -> the handler of all of them."""
     handler = Messages()
-    handler.setFormatter(LineFormatter(lines))
+    handler.setFormatter(LineFormatter(form))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.ERROR if quiet else logging.WARNING)

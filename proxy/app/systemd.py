@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping
 from proxy.config.address import UNIX, bracketed, ip_address, where
 from proxy.config.model import MAIN, Listener
 from proxy.errors import ProxyError
+from proxy.wire.queue import Board
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,12 @@ class SocketUnfit(ProxyError):
 
 
 class PassedSockets:
-    """Listening sockets by the name of their listener, each taken once."""
+    """Listening sockets by the name of their listener, each taken once.
+
+    board: of the processes that accept from them too; None: there are no others.
+    """
+
+    board: Board | None = None
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         """Takes what LISTEN_FDS names, if LISTEN_PID says that it is meant for this process.  Raises SocketUnfit."""
@@ -136,8 +142,9 @@ class Notify:
         """READY must follow."""
         self._tell(f"RELOADING=1\nMONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
 
-    def stopping(self, in_hand: int) -> None:
-        self._tell(f"STOPPING=1\nSTATUS=Finishing {in_hand} requests")
+    def stopping(self, in_hand: int | None = None) -> None:
+        """in_hand: None where somebody else knows it."""
+        self._tell(f"STOPPING=1\nSTATUS=Finishing {'' if in_hand is None else f'{in_hand} '}requests")
 
     def alive(self, now: float) -> None:
         """Called again and again by what proves that the loop turns.  now: its time."""

@@ -15,7 +15,7 @@ from proxy.errors import ConfigInvalid
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from proxy.app import Running
+    from proxy.app.lifecycle import Started
     from proxy.config.model import Config
 
 EPILOG = """\b
@@ -23,6 +23,7 @@ Examples:
   signing-proxy run --with-emulator
   signing-proxy run --config-file config/production.yaml
   signing-proxy run --config-file config/production.yaml --port 8443 --structured-logs
+  signing-proxy run --config-file config/production.yaml --workers 4
   signing-proxy run                       (explains what is missing, and on a terminal offers to make it)
 
 \b
@@ -70,7 +71,7 @@ def _configured(config_file: str | None, flags: Mapping[str, object]) -> Config 
         return None if choice == EMULATOR else load_config(choice, flags)
 
 
-def _say_inspector(running: Running) -> None:
+def _say_inspector(running: Started) -> None:
     """To whoever has started it, and to no log: the address holds the token, unless there is an admin token."""
     config = running.config
     address = _inspector(running, token=config.admin_token_file is None and config.admin_token_env is None)
@@ -78,11 +79,11 @@ def _say_inspector(running: Running) -> None:
         click.echo(f"inspector: {address}")
 
 
-def _inspector(running: Running, *, token: bool) -> str | None:
+def _inspector(running: Started, *, token: bool) -> str | None:
     return running.inspector.url(token=token) if running.inspector is not None else None
 
 
-def _serve(config: Config, ready: Callable[[Running], None] = lambda running: None) -> int:
+def _serve(config: Config, ready: Callable[[Started], None] = lambda running: None) -> int:
     from proxy.app import run as run_app
 
     return run_app(config, ready=ready)

@@ -40,6 +40,7 @@ _SCALARS = (
     click.option("--unsafe-listen", is_flag=True, default=None,
                  help="Listen beyond loopback without a client token."),
     ca_directory,
+    click.option("--workers", type=click.IntRange(1, 64), help="Serve with so many processes.  [1]"),
     click.option("--timed-reload", type=_SECONDS, metavar="SECONDS",
                  help="Look for new keys this often; 0: only on SIGHUP.  [30]"),
     click.option("--min-sigterm-delay", type=_SECONDS, metavar="SECONDS",

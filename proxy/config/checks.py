@@ -28,6 +28,7 @@ def check(config: Config, problems: Problems) -> None:
     _check_hosts(config, problems)
     _check_numbers(config, problems)
     _check_inspector(config, problems)
+    _check_workers(config, problems)
     check_interception(config, problems)
     check_destinations(config, problems)
     if config.traces is not None:
@@ -76,6 +77,19 @@ def _check_inspector(config: Config, problems: Problems) -> None:
         elif canonical(name.encode()) in SECRET_NAMES:
             problems.add(f"inspect_headers[{index}]", "The value of this header is a secret and is never shown. Remove "
                                                       "the name.")
+
+
+def _check_workers(config: Config, problems: Problems) -> None:
+    if config.workers == 1:
+        return
+    if config.inspect:
+        problems.add("workers", "The inspector shows the calls of one process only. Set workers to 1 or switch inspect "
+                                "off.", "inspect")
+    approle = config.vault.approle if config.vault is not None else None
+    if approle is not None and approle.wrapped:
+        problems.add("workers", "A wrapped secret id can be unwrapped once, and each worker logs in to Vault itself. "
+                                "Set workers to 1, or let an agent log in and use its token_file.",
+                     "vault.approle.wrapped")
 
 
 def _check_egress(egress: EgressProxy, problems: Problems) -> None:

@@ -27,6 +27,7 @@ from proxy.wire.limits import Bytes, Count, Limits, Timeouts
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 TunnelPort = Annotated[int, Meta(ge=1, le=65535)]
+Workers = Annotated[int, Meta(ge=1, le=64)]
 Delay = Annotated[float, Meta(ge=0)]
 MAIN = "main"
 
@@ -256,6 +257,9 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         "Before a request is sent, parse its bytes again and check signature, digest and headers with the "
         "certificate's public key, by code that shares nothing with the signer; a mismatch is 500 and is not sent. By "
         "default only on routes to a sandbox, and with `run --with-emulator`."))] = None
+    workers: Annotated[Workers, Meta(description=(
+        "Processes that serve the listeners; each has the `limits` for itself and loads the keys itself "
+        "([how](operations.md#workers))."))] = 1
     timed_reload: Annotated[Delay, Meta(description=(
         "Seconds between looks at the key, certificate and secret files for new content; 0: only on SIGHUP."))] = 30.0
     min_sigterm_delay: Annotated[Delay, Meta(description=(

@@ -33,7 +33,7 @@ STRUCTS: tuple[type[Struct], ...] = (
 FLAGS = frozenset((
     "address", "port", "admin_address", "admin_port", "admin_token_file", "unsafe_listen", "ca_directory",
     "timed_reload", "min_sigterm_delay", "max_sigterm_delay", "exit_zero_on_sigterm", "quitquitquit", "inspect",
-    "quiet", "debug_logs", "structured_logs", "log_format"))
+    "workers", "quiet", "debug_logs", "structured_logs", "log_format"))
 """Scalar keys that `signing-proxy run` also takes as flags."""
 
 SCHEMA_FILE = Path("config/schema.json")

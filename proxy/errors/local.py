@@ -14,6 +14,8 @@ LOCAL = (
     Problem("address_unavailable", 0, "The address cannot be listened on.", "Check the address and the port."),
     Problem("socket_unfit", 0, "A socket that systemd has passed does not fit the configuration.",
             "Make FileDescriptorName=, ListenStream= and SocketMode= say what the configuration says of the listener."),
+    Problem("workers_crash", 0, "A worker has crashed again and again.",
+            "Look at its last lines in the log; try workers: 1, and report it."),
     Problem("key_unreadable", 0, "The key, certificate or secret file cannot be read.",
             "Check the path and its permissions."),
     Problem("key_permissions", 0, "The key file can be read by others.",

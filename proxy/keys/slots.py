@@ -202,6 +202,22 @@ class Slots:
         self._change("command", now)
         return True
 
+    def follow(self, to: Slot, how: How, now: float) -> bool:
+        """Another process of this proxy has changed; on_change is not called.  -> whether this slot signs now."""
+        spare = self.spare
+        if to == self.slot(self.signing):
+            return True
+        if spare is None:
+            return False
+        if reason := self._why_unusable(spare):
+            log.warning("application %s: another worker signs with '%s' now, this one cannot: %s", self.name, to,
+                        reason)
+            return False
+        self._swap(spare, now)
+        self.changes[how] += 1
+        self.last_change = Change(self._clock(), how, self.slot(spare))
+        return True
+
     # --- dates
 
     def look(self, now: float) -> None:
@@ -251,15 +267,20 @@ class Slots:
         """For everybody, at once.  The key that served is kept as the spare one."""
         new = self.spare
         assert new is not None
-        old, self.signing, self.spare = self.signing, new, self.signing
-        self._settled_at = now + SETTLING
-        self._streak = 0
+        old = self._swap(new, now)
         self.changes[how] += 1
         self.on_change(how)
         self.last_change = Change(self._clock(), how, self.slot(new))
         log.warning("application %s: %s: '%s' (key %s…) signs from now on, instead of '%s' (key %s…); %s", self.name,
                     _WHY[how], self.slot(new), _key(new)[:16], self.slot(old), _key(old)[:16] or "none",
                     self._advice(new))
+
+    def _swap(self, new: Keyring, now: float) -> Keyring:
+        """-> the one that signed."""
+        old, self.signing, self.spare = self.signing, new, self.signing
+        self._settled_at = now + SETTLING
+        self._streak = 0
+        return old
 
     def _advice(self, new: Keyring) -> str:
         if new is self._first:

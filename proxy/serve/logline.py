@@ -131,7 +131,7 @@ class LogLines:
 
     def __init__(self, write: Callable[[bytes], object] | None = None, *, form: LogFormat) -> None:
         """write: takes whole lines and may block; by default standard error."""
-        self._write = write or _to_stderr
+        self._write = write or to_stderr
         self._form = form
         self._waiting: deque[_Waiting] = deque()
         self._batches: SimpleQueue[deque[_Waiting] | None] = SimpleQueue()
@@ -221,7 +221,7 @@ class OnlyWarnings:
             self._lines.record(exchange)
 
 
-def _to_stderr(data: bytes) -> None:
+def to_stderr(data: bytes) -> None:
     """Past the interpreter's buffer, whose lock a blocked thread would hold while the interpreter ends."""
     view = memoryview(data)
     while view:

@@ -11,6 +11,7 @@ from typing import Protocol
 from proxy.wire.application import Application
 from proxy.wire.connection import Connection
 from proxy.wire.limits import Limits, Timeouts
+from proxy.wire.queue import NOBODY, Board, SharedQueue
 
 Bound = tuple[str, int]
 Accept = Callable[["Server", str], asyncio.Protocol]
@@ -50,6 +51,8 @@ class Server:
         self.buffered = 0
         self.connections: set[Live] = set()
         self._listeners: list[asyncio.AbstractServer] = []
+        self._queues: list[SharedQueue] = []
+        self._board: Board | None = None
         self._loop = asyncio.get_running_loop()
         self.now: Callable[[], float] = self._loop.time
         self._idle: dict[Live, float] = {}
@@ -71,6 +74,16 @@ class Server:
             server = await self._loop.create_server(lambda: accept(self, name), sock=sock, backlog=_BACKLOG)
         self._listeners.append(server)
 
+    def share(self, name: str, sock: socket.socket, board: Board, *, accept: Accept = Connection) -> None:
+        """sock: bound, and other processes accept from it too.  board: theirs and this one's.  Raises OSError."""
+        self._board = board
+        self._queues.append(SharedQueue(sock, lambda: accept(self, name), _BACKLOG, board, self._tell))
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._board is not None:
+            self._board.tell(len(self.connections) + sum(queue.arriving for queue in self._queues))
+
     def register(self, connection: Live) -> bool:
         """-> whether there is room for it; a connection without room is answered and closed."""
         self.connections.add(connection)
@@ -80,6 +93,8 @@ class Server:
 
     def unregister(self, connection: Live) -> None:
         self.connections.discard(connection)
+        if self._board is not None:
+            self._tell()
 
     def take_lag(self) -> float:
         lag, self._lag = self._lag, 0.0
@@ -100,14 +115,20 @@ class Server:
     def callers_wait(self) -> bool:
         """Whether somebody has connected who is not accepted yet; closing the listeners now would reset them."""
         waiting = select.poll()
-        for listener in self._listeners:
-            for sock in listener.sockets or ():  # type: ignore[attr-defined]
-                waiting.register(sock.fileno(), select.POLLIN)
-        return bool(waiting.poll(0))
+        listening = [sock for listener in self._listeners
+                     for sock in listener.sockets or ()]  # type: ignore[attr-defined]
+        for sock in (*listening, *(sock for queue in self._queues for sock in queue.sockets)):
+            waiting.register(sock.fileno(), select.POLLIN)
+        return bool(waiting.poll(0)) or any(queue.arriving for queue in self._queues)
 
     def stop_accepting(self) -> None:
         for listener in self._listeners:
             listener.close()
+        for queue in self._queues:
+            queue.close()
+        if self._board is not None:
+            self._board.tell(NOBODY)
+            self._board = None
 
     def close_idle(self) -> None:
         """Ends those that were idle at the last call as well: to one that was accepted or has answered a moment ago, a

@@ -16,7 +16,7 @@ from pathlib import Path
 import cryptography
 from cryptography.hazmat.backends.openssl import backend
 
-from . import capture, forwarding, keys, load, material, prepare, profiling, report, rounds, safeguards
+from . import capture, forwarding, keys, load, material, prepare, profiling, report, rounds, safeguards, workers
 from .peers import haproxy, nginx
 from .peers.base import NotMeasured, World
 from .processes import Cpus, free_port
@@ -42,7 +42,7 @@ def main() -> int:
         print("\n".join(f"{name}: {value}" for name, value in _facts(world, plan).items()), flush=True)
         samples = Samples()
         for part, measure in (("reverse", _reverse), ("forward", _forward), ("safeguards", _safeguards),
-                              ("inspector", _inspector), ("keys", _keys)):
+                              ("inspector", _inspector), ("keys", _keys), ("workers", _workers)):
             if options.part in (part, "all"):
                 measure(world, plan, samples)
         return _report(report.tables(samples, plan, options.part), samples, _facts(world, plan), options.json)
@@ -98,6 +98,17 @@ def _settings(world: World, plan: Plan, samples: Samples, settings: safeguards.S
             samples.problem(f"{what} not measured: {reason}")
 
 
+def _workers(world: World, plan: Plan, samples: Samples) -> None:
+    with ExitStack() as stack:
+        try:
+            with capture.listening(world.upstream_port, world.material) as captured:
+                instances = workers.started(world, captured, stack)
+            prepare.upstream(world, stack)
+            workers.run(plan, instances, samples, _tell)
+        except NotMeasured as reason:
+            samples.problem(f"workers were not measured: {reason}")
+
+
 def _keys(world: World, plan: Plan, samples: Samples) -> None:
     with ExitStack() as stack:
         try:
@@ -150,9 +161,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=int, default=3, help="length of one timed run (default 3)")
     parser.add_argument("--mebibytes", type=int, default=2048, help="size of one transfer by a relay (default 2048)")
     parser.add_argument("--part", default="all",
-                        choices=("all", "reverse", "forward", "safeguards", "inspector", "keys"),
+                        choices=("all", "reverse", "forward", "safeguards", "inspector", "keys", "workers"),
                         help="reverse proxy only, HTTP_PROXY and HTTPS_PROXY only, self_verify and audit only, "
-                             "the inspector only, reloads, Transit and PKCS#11 only")
+                             "the inspector only, reloads, Transit and PKCS#11 only, workers only")
     parser.add_argument("--quick", action="store_true", help="one short round: shows only that it all works")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every sample there")
     parser.add_argument("--profile", action="store_true", help="show where ours spends its time instead of measuring")

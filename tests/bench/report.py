@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import report_forwarding, report_keys, safeguards
+from . import report_forwarding, report_keys, safeguards, workers
 from .peers import ALL, FLOOR, OURS, RIVAL
 from .rounds import MANY, METHODS, Plan
 from .samples import DIRECT, RSA, RSA_OF_RIVAL, Samples, difference, plain, ratio, signed, spread
@@ -12,7 +12,7 @@ CPU_RATIO, ABOVE_RSA, ADDED_RATIO, IDLE_MB, START_SECONDS = 1.25, 120.0, 2.0, 48
 
 
 def tables(samples: Samples, plan: Plan, part: str) -> list[Table]:
-    """part: "reverse", "forward", "safeguards", "inspector", "keys" or "all"."""
+    """part: "reverse", "forward", "safeguards", "inspector", "keys", "workers" or "all"."""
     made = _reverse(samples, plan) if part in ("reverse", "all") else []
     made += report_forwarding.tables(samples) if part in ("forward", "all") else []
     made += safeguards.tables(samples, plan.sizes[0]) if part in ("safeguards", "all") else []
@@ -20,6 +20,7 @@ def tables(samples: Samples, plan: Plan, part: str) -> list[Table]:
         made += safeguards.tables(samples, plan.sizes[0], safeguards.INSPECTOR, what="Inspector",
                                   limit=safeguards.ABOVE_OFF)
     made += report_keys.tables(samples) if part in ("keys", "all") else []
+    made += workers.tables(samples) if part in ("workers", "all") else []
     return [table for table in made if table.lines]
 
 

@@ -32,6 +32,13 @@ WITH_VAULT = {
 KINDS = {"server": "server", "internal": "signing", "client": "client"}
 
 
+WITH_WORKERS = {
+    "signing_proxy_workers_ready": ("gauge", set()),
+    "signing_proxy_worker_restarts_total": ("counter", set()),
+}
+"""Only with more than one of them: tests/e2e/test_workers.py reads them."""
+
+
 def table(title: str, first: str) -> list[list[str]]:
     """The rows of the table with this heading and this first column."""
     section = TEXT.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
@@ -93,7 +100,8 @@ async def test_the_table_of_metrics_is_what_a_scrape_gives(bank, proxy):
         live[name] = (family.type, labels)
     written = {names(name)[0]: (kind, set(names(labels)))
                for name, kind, labels, _ in table("Metrics", "metric")}
-    assert {name: written.pop(name) for name in WITH_VAULT} == WITH_VAULT
+    for elsewhere in (WITH_VAULT, WITH_WORKERS):
+        assert {name: written.pop(name) for name in elsewhere} == elsewhere
     assert written.pop("signing_proxy_spans_total") == ("counter", {"outcome"})     # tests/e2e/test_traces.py reads it
     assert written == live
 

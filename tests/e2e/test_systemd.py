@@ -83,9 +83,10 @@ def manager(tmp_path):
     manager.close()
 
 
-async def test_a_service_from_its_first_caller_to_its_end(bank, files, manager, tmp_path):
+@pytest.mark.parametrize(("workers", "last_words"), [(1, "Finishing 0 requests"), (2, "Finishing requests")])
+async def test_a_service_from_its_first_caller_to_its_end(bank, files, manager, tmp_path, workers, last_words):
     """The first caller is there before the proxy, and one comes after it: neither is refused by the kernel."""
-    config = configuration(bank, files, **manager.settings, routes=two_routes(bank))
+    config = configuration(bank, files, **manager.settings, routes=two_routes(bank), workers=workers)
     async with connected(manager.port) as early:
         await early.send(post("/echo/early"))
         async with manager.child(config, tmp_path / "config.json") as child:
@@ -106,7 +107,7 @@ async def test_a_service_from_its_first_caller_to_its_end(bank, files, manager, 
             await manager.told("READY=1")
             await manager.told("WATCHDOG=1")
             child.signal(signal.SIGTERM)
-            assert (await manager.told("STOPPING=1"))["STATUS"] == "Finishing 0 requests"
+            assert (await manager.told("STOPPING=1"))["STATUS"] == last_words
             assert await child.ended() == 143
     assert bank.received.total == 2
     assert manager.path.exists()
