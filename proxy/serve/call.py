@@ -63,8 +63,11 @@ class Call:
     def _turn(self, shaper: Shaper, method: bytes, deadline: float) -> None:
         """It has waited long enough not to exceed the bank's limit; unless its caller has gone meanwhile."""
         shaper.came()
-        if not self._over:
-            self._submit(method, deadline)
+        try:
+            if not self._over:
+                self._submit(method, deadline)
+        except Exception as error:      # noqa: BLE001 - as at its beginning: no call is left without an answer
+            self.crashed(error)
 
     def _submit(self, method: bytes, deadline: float) -> None:
         ticket = self.route.pool.submit(self, method, deadline)
@@ -125,9 +128,12 @@ class Call:
                 raise signing_failure(error) from error
             recording.sealed(plan, signature, began)
             return self._whole(plan, signature)
-        self._desk.sealing.submit(
-            signer, plan.signature_base,
-            lambda outcome: ticket.deliver(channel, self._sealed(plan, began, outcome)))
+
+        def done(outcome: bytes | ProxyError) -> None:
+            if ticket.has(channel):         # else it is for nobody: what is recorded is what was sent
+                ticket.deliver(channel, self._sealed(plan, began, outcome))
+
+        self._desk.sealing.submit(signer, plan.signature_base, done)
         return None
 
     def _sealed(self, plan: Plan, began: float, outcome: bytes | ProxyError) -> bytes | ProxyError:
@@ -139,6 +145,8 @@ class Call:
             return self._whole(plan, outcome)
         except ProxyError as error:
             return error
+        except Exception as error:      # noqa: BLE001 - a fault of ours: nothing was written, and that is said
+            return ProxyError("internal_error", type(error).__name__)
 
     def _whole(self, plan: Plan, signature: bytes) -> bytes:
         """The bytes to write.  Raises ProxyError("self_verify_failed")."""

@@ -41,6 +41,9 @@ class Home(Protocol):
     def free(self, channel: Channel) -> None:
         """It is clean and may carry another request."""
 
+    def back(self, channel: Channel) -> None:
+        """The same, of one whose request was withdrawn before a byte of it was written."""
+
     def now_closing(self, channel: Channel) -> None:
         """No call may take it any more."""
 
@@ -97,7 +100,7 @@ class Channel(asyncio.Protocol):
             return
         self._ticket = None
         self.phase = Phase.IDLE
-        self.pool.free(self)
+        self.pool.back(self)
 
     def write(self, data: bytes) -> None:
         """data: one whole request.  From here on the bank may have acted."""
@@ -162,7 +165,11 @@ class Channel(asyncio.Protocol):
         if reserved or (self.used and not self._answered and ticket.safe):
             self.pool.again(ticket, reserved=reserved)
         else:
-            ticket.fail("upstream_closed")
+            ticket.fail("upstream_closed", begun=self._begun)
+
+    @property
+    def _begun(self) -> bool:
+        return self._reader is not None and self._reader.response is not None
 
     def _learn(self) -> None:
         """The bank ended it: after how long without a request?"""
@@ -220,7 +227,7 @@ class Channel(asyncio.Protocol):
         self.transport.abort()
         if ticket is not None:
             ticket.channel = None
-            ticket.fail(code, detail)
+            ticket.fail(code, detail, begun=self._begun)
 
     def give_up(self) -> None:
         """Nobody wants the rest of the answer: the connection cannot be used again."""

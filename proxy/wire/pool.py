@@ -129,9 +129,17 @@ class Pool:
         self.free(channel)
 
     def free(self, channel: Channel) -> None:
+        """One that has just come up or answered."""
+        now = channel.idle_since = self.now()
+        self._offer(channel, now)
+
+    def back(self, channel: Channel) -> None:
+        """One whose call was withdrawn before it was written: it carried nothing, and is as old as it was."""
+        self._offer(channel, self.now())
+        self._idle.sort(key=_since)
+
+    def _offer(self, channel: Channel, now: float) -> None:
         """A clean connection: to the first call that may use it, else among the idle."""
-        now = self.now()
-        channel.idle_since = now
         if self._closed or channel.transport.is_closing() or now - channel.born > self.timeouts.upstream_age:
             channel.retire()
             self._dial()
@@ -140,12 +148,12 @@ class Pool:
             ticket = self._waiting.popleft()
             if ticket.done:
                 continue
-            if channel.used and (ticket.fresh_only or (not ticket.safe and not self.patience.limit(now))):
+            if channel.used and (ticket.fresh_only or not (ticket.safe or channel.idle_since > self._youngest())):
                 self._waiting.append(ticket)
                 continue
             ticket.take(channel)
             return
-        channel.deadline = now + self.timeouts.upstream_idle
+        channel.deadline = channel.idle_since + self.timeouts.upstream_idle
         self._idle.append(channel)
         self._dial()
 
@@ -187,8 +195,9 @@ class Pool:
     def tick(self) -> None:
         """Enforces every deadline; called a few times a second."""
         now = self.now()
-        if self._idle:
-            self.patience.kept(now - self._idle[0].idle_since)
+        oldest = next((channel for channel in self._idle if channel.used), None)
+        if oldest is not None:      # others have shown only how long the bank waits for a first request
+            self.patience.kept(now - oldest.idle_since)
         if self._waiting:
             late = [ticket for ticket in self._waiting if ticket.queue_deadline < now]
             self._waiting = deque(t for t in self._waiting if t.queue_deadline >= now and not t.done)
@@ -212,3 +221,7 @@ class Pool:
         await asyncio.gather(*self._dials, return_exceptions=True)
         for channel in list(self._live):
             channel.transport.abort()
+
+
+def _since(channel: Channel) -> float:
+    return channel.idle_since

@@ -108,6 +108,8 @@ class Solo:
         """Nothing is kept for another request."""
         channel.retire()
 
+    back = free
+
     def now_closing(self, channel: Channel) -> None:
         """No idle ones are listed here."""
 

@@ -77,10 +77,11 @@ class Ticket:
             asyncio.get_running_loop().call_soon(channel.release)
         self.sink.failed(error, "maybe" if self.written else "no")
 
-    def fail(self, code: str, detail: str = "") -> None:
+    def fail(self, code: str, detail: str = "", *, begun: bool = False) -> None:
+        """begun: the bank has begun to answer, so it is there; why the rest is missing may be the caller's doing."""
         if not self.done:
             self.done = True
-            if self.written:
+            if self.written and not begun:
                 self.pool.suffered()
             sent: Sent = "maybe" if self.written else "no"
             self.sink.failed(UpstreamFailed(code, detail, sent=sent), sent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from proxy.core.signing import Plan
 from proxy.keys.rsa_signer import RsaSigner
-from tests.e2e.line import get, post
+from tests.e2e.line import eventually, get, post, reset
 from tests.e2e.standing import Proxy
 
 
@@ -52,6 +53,40 @@ async def test_a_signature_by_another_key_is_not_sent(bank, start_proxy, strange
     assert (record.code, record.sent, record.outcome, record.attempts) == ("self_verify_failed", "no", "refused", 1)
     assert await proxy.metric("signing_proxy_self_verify_failures_total", route="nordea") == 1
     assert await proxy.metric("signing_proxy_rejected_total", reason="self_verify_failed") == 1
+
+
+def _signing(proxy: Proxy) -> int:
+    return sum(threads.count for threads in proxy.running.gateway.sealing._threads.values())
+
+
+async def test_a_check_that_fails_itself_is_answered_at_once(bank, start_proxy, monkeypatch):
+    proxy = await start_proxy(bank, self_verify=True)
+    sign_with(proxy, _Slow(proxy.running.rings["shop"].signing.current.key.signer))
+
+    def broken(*_: object) -> None:
+        raise LookupError("CANARY")
+
+    monkeypatch.setattr("proxy.serve.selfverify.find_fault", broken)
+    assert (await proxy.ask(post("/echo"))).problem == (500, "internal_error", "no")
+    assert bank.received.total == 0
+
+
+async def test_a_signature_that_comes_when_its_caller_has_left_is_no_alarm(bank, start_proxy, stranger, caplog):
+    proxy = await start_proxy(bank, self_verify=True)
+    let_go = threading.Event()
+    signer = _Slow(stranger)
+    signer.sign = lambda message: stranger.sign(message) if let_go.wait(30) else b""
+    sign_with(proxy, signer)
+    async with proxy.connect() as line:
+        await line.send(post("/echo"))
+        await eventually(lambda: _signing(proxy))
+        reset(line)
+        assert (await proxy.lines.last()).outcome == "client_gone"
+    caplog.clear()
+    let_go.set()
+    await eventually(lambda: not _signing(proxy))
+    assert [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR] == []
+    assert await proxy.metric("signing_proxy_self_verify_failures_total", route="nordea") == 0
 
 
 @pytest.mark.parametrize(("old", "new", "check"), [

@@ -67,3 +67,16 @@ async def test_a_caller_that_half_closes_while_it_waits_is_told_so(bank, shaped)
         line.writer.write_eof()
         assert (await line.answer()).problem == (400, "caller_closed", "no")
     assert bank.received.total == 2
+
+
+async def test_a_fault_of_ours_after_the_wait_is_answered(bank, shaped, monkeypatch):
+    proxy = await shaped(window=0.3, longest_wait=30.0)
+
+    def broken(*_: object) -> None:
+        raise LookupError("CANARY")
+
+    assert (await proxy.ask(get("/echo"))).status == 200
+    monkeypatch.setattr(proxy.pool, "submit", broken)
+    answer = await proxy.ask(get("/echo"))
+    assert answer.problem == (500, "internal_error", "no")
+    assert await proxy.metric("signing_proxy_requests_in_flight") == 0

@@ -88,3 +88,40 @@ def test_the_figures():
     assert patience.limit(200.0 + 11 * 60.0) == UNSAFE_IDLE
     patience.closed(1.0, 1000.0)
     assert patience.limit(1e9) == UNSAFE_IDLE
+
+
+async def test_a_caller_that_leaves_makes_no_connection_younger(pool, bank):
+    await first(pool, bank)
+    pool.ahead += 3.0
+    gone = Call(pool, late=True).submit()
+    assert gone.ticket.cancel()
+    payment = Call(pool, b"POST").submit()
+    await (await bank.line()).answer()
+    assert await payment.outcome() == (200, b"ok")
+    assert pool._watch == ["opened", "reused", "opened"]
+    assert pool.counts[1] == 2, "the old one is for others"
+
+
+async def test_nor_for_a_payment_that_waits_for_it(bank, client_context):
+    async with pool_to(bank.origin, client_context, limits={"upstream_connections": 1}) as pool:
+        line = await first(pool, bank)
+        pool.ahead += 3.0
+        gone = Call(pool, late=True).submit()
+        payment = Call(pool, b"POST").submit()
+        assert gone.ticket.cancel()
+        assert await line.end() == b""
+        line.writer.close()
+        await (await bank.line()).answer()
+        assert await payment.outcome() == (200, b"ok")
+
+
+async def test_a_connection_that_never_carried_a_request_shows_nothing(stranger, bank):
+    """Many servers wait longer for a first request than for the next one."""
+    unused = Call(stranger, late=True).submit()
+    await bank.line()
+    await unused.sealing.wait()
+    assert unused.ticket.cancel()
+    stranger.ahead += 3.9
+    stranger.tick()
+    assert stranger.counts[1] == 1
+    assert stranger.patience.limit(stranger.now()) == 0.0

@@ -119,3 +119,14 @@ async def test_a_caller_that_reads_slowly_pauses_the_bank(pool, bank):
     call.ticket.resume()
     status, body = await call.outcome()
     assert (status, len(body)) == (200, size)
+
+
+async def test_a_caller_that_reads_to_its_deadline_is_no_failure_of_the_bank(pool, bank):
+    call = Call(pool).submit()
+    line = await bank.line()
+    await line.answer(b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nbegin")
+    await call.has_head.wait()
+    call.ticket.pause()
+    late(pool, 101.0)
+    assert await call.outcome() == ("upstream_timeout", "maybe")
+    assert pool.breaker.failures == 0
