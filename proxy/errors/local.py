@@ -18,7 +18,7 @@ LOCAL = (
             "Look at its last lines in the log; try workers: 1, and report it."),
     Problem("key_unreadable", 0, "The key, certificate or secret file cannot be read.",
             "Check the path and its permissions."),
-    Problem("key_permissions", 0, "The key file can be read by others.",
+    Problem("key_permissions", 0, "The key or secret file can be read by others.",
             "chmod 600 it; for a Kubernetes fsGroup set allow_group_read: true (the CA's key: ca_allow_group_read; "
             "tokens: token_allow_group_read)."),
     Problem("key_format", 0, "The file holds no private key in a format this program reads.",
@@ -67,7 +67,7 @@ LOCAL = (
     Problem("audit_unreadable", 0, "A file of the audit trail cannot be read.", "Check the path and its permissions."),
     # --- certificate tools, never by HTTP
     Problem("input_unreadable", 0, "An input file cannot be read.", "Check the path, the permissions and the content."),
-    Problem("message_unreadable", 0, "The message to verify cannot be read.",
+    Problem("message_unreadable", 0, "The message cannot be read.",
             "Give a curl command, a raw HTTP request, a HAR file or Postman's console output, as it was copied."),
     Problem("upload_refused", 0, "The bank's portal would not take this file as a certificate.",
             "Give the QSealC alone, in date; 'signing-proxy cert lint' tells more."),

@@ -188,8 +188,16 @@ class Supervisor:
             self._sums.keep(seat.number, value)
         elif name == "changed":
             self.rotations.told(*value)
-        elif name == "ready" and all(other.state == "ready" for other in self.seats):
-            self._all_ready.set()
+        elif name == "ready":
+            self._spawn(self._catch_up(seat))
+            if all(other.state == "ready" for other in self.seats):
+                self._all_ready.set()
+
+    async def _catch_up(self, seat: Seat) -> None:
+        """What has been changed since its first words."""
+        seat.tell("level", self.level.current)
+        for application, (slot, how) in self.rotations.now.items():
+            await together.follow([seat], application, slot, how)
 
     def _rotated(self, application: str, slot: str, how: str) -> None:
         self._spawn(self._follow(application, slot, how))
