@@ -56,11 +56,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     kinds = ("passed", "failed", "skipped", "error")
     reports = [report for kind in kinds for report in terminalreporter.getreports(kind)]
     for title, lines in (("clients through the proxy", matrix.table(reports)),
-                         ("servers of the Vault contract", servers.table(reports))):
+                         ("servers of the Vault contract", servers.table(reports)),
+                         ("a certificate is swapped at the bank", counted(reports))):
         if lines:
             terminalreporter.section(title)
             for line in lines:
                 terminalreporter.write_line(line)
+
+
+def counted(reports: list[pytest.TestReport]) -> list[str]:
+    """Sentences that tests have counted, by record_property("counted", …)."""
+    return [str(value) for report in reports for name, value in getattr(report, "user_properties", ())
+            if name == "counted"]
 
 
 def pytest_collection_finish() -> None:

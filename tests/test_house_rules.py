@@ -115,3 +115,12 @@ def test_other_locks_pin_the_same_versions(lock):
     run, other = (dict(re.findall(r"^([a-z0-9-]+)==(\S+)", (ROOT / name).read_text(), re.MULTILINE))
                   for name in ("requirements.lock", lock))
     assert run.items() <= other.items()
+
+
+def test_the_package_takes_along_all_that_is_no_module():
+    """The inspector's page would be missing in an installed proxy, and only there."""
+    patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["proxy"]
+    taken = {path for pattern in patterns for path in (ROOT / "proxy").glob(pattern)}
+    data = {ROOT / name for name in tracked() if name.startswith("proxy/") and not name.endswith(".py")}
+    assert data
+    assert data <= taken

@@ -14,9 +14,8 @@ from proxy.config.load import load
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/architecture.md", "docs/cli.md", "docs/configuration.md",
-         "docs/errors.md", "docs/inspector.md", "docs/interception.md", "docs/keys.md", "docs/operations.md",
-         "docs/performance.md", "docs/runbook.md", "docs/kubernetes.md", "docs/troubleshooting.md")
+DOCUMENTS = sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))
+PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", *DOCUMENTS)
 
 
 def fences(language: str) -> list[str]:
@@ -56,6 +55,10 @@ def test_every_target_of_make_is_named():
     targets = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)) - {"help"}
     (line,) = re.findall(r"`make` lists the targets: (.*)\.", README)
     assert set(re.findall(r"`([a-z-]+)`", line)) == targets
+
+
+def test_every_document_is_found_from_here():
+    assert [page for page in DOCUMENTS if f"]({page}" not in README] == []
 
 
 @pytest.mark.parametrize("page", PAGES)

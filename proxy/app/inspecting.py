@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 ADMIN: Final = "admin"
 """The admin port's name among the listeners."""
+log = logging.getLogger(__name__)
+
 Report = Callable[[], Mapping[str, Any]]
 Listeners = Sequence[tuple[str, str, int]]
 _TOKEN_BYTES: Final = 24
@@ -109,6 +112,8 @@ def inspector(running: Running) -> Inspector:
         for file in running.token_files():
             yield from file.current
 
+    log.info("the inspector is on: the last %d calls are kept in memory, without secrets, and shown to this machine to "
+             "whoever has a token; leave it off where nobody looks", running.config.inspect_exchanges)
     return Inspector(running.config, running.gateway, running.telemetry, running.report, running.listeners, known=known)
 
 

@@ -83,14 +83,21 @@ class AdminClient:
             answer = connection.getresponse()
             return Reply(answer.status, answer.read(_LIMIT))
         except (OSError, http.client.HTTPException) as error:
-            raise CommandFailed("not_alive", f"The admin port does not answer ({type(error).__name__}). Check "
-                                             "--admin-address and --admin-port, and that the proxy runs.") from None
+            raise CommandFailed("not_alive", f"The admin port {self._address}:{self._port} does not answer: "
+                                             f"{_reason(error)}. Check --admin-address and --admin-port, and that the "
+                                             "proxy runs.") from None
         finally:
             connection.close()
 
     def post(self, path: str, timeout: float) -> Reply:
-        """An action, with the token.  Raises CommandFailed("not_alive"), KeyUnusable for the token."""
-        return self.ask("POST", path, timeout, token=_token(self._place))
+        """An action, with the token.  Raises CommandFailed("not_alive", "admin_unauthenticated"), KeyUnusable."""
+        token = _token(self._place)
+        reply = self.ask("POST", path, timeout, token=token)
+        if not token and reply.document.get("code") == "admin_unauthenticated":
+            raise CommandFailed("admin_unauthenticated",
+                                "This needs a token of the admin port, and none was given. Name its file with "
+                                "--admin-token-file, or the proxy's configuration with --config-file.")
+        return reply
 
 
 def refusal(reply: Reply) -> Exception:
@@ -101,6 +108,17 @@ def refusal(reply: Reply) -> Exception:
         return ProxyError(code, "" if detail == PROBLEMS[code].title else detail)
     return CommandFailed("failed", f"The admin port answers {reply.status}, and nothing that is understood. Check that "
                                    "--admin-port is the proxy's, and the proxy's log.")
+
+
+def _reason(error: Exception) -> str:
+    """A clause."""
+    if isinstance(error, TimeoutError):
+        return "it takes longer than --timeout allows"
+    if isinstance(error, ConnectionRefusedError):
+        return "nothing listens there"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return f"what listens there is no proxy ({type(error).__name__})"
 
 
 def _reached(place: AdminPlace) -> tuple[str, int]:

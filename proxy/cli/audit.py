@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from proxy.cli.audit_views import as_row, describe, document
-from proxy.cli.failures import FAILED, OK, REFUSED, report
+from proxy.cli.failures import FAILED, OK, REFUSED, report, warn
 from proxy.cli.output import show, show_json
 from proxy.cli.settings import config_file as config_file_option
 from proxy.cli.settings import load_config
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 EPILOG = """\b
 Examples:
-  signing-proxy audit verify /var/log/signing-proxy/audit.jsonl
+  signing-proxy audit verify /var/lib/signing-proxy/audit/audit.jsonl
   signing-proxy audit verify --config-file config/production.yaml --anchor 4711:9f86d08…
   signing-proxy audit show --config-file config/production.yaml --unfinished
 """
@@ -51,7 +51,8 @@ def verify(files: tuple[Path, ...], config_file: str | None, anchors: tuple[str,
 
     heads = [_head(anchor) for anchor in anchors]
     try:
-        read = find(_named(files, config_file))
+        named = _named(files, config_file)
+        read = find(named) or named
         found = judge(read, heads, partial=partial)
     except ProxyError as error:
         if error.code != "audit_unreadable":
@@ -66,7 +67,7 @@ def verify(files: tuple[Path, ...], config_file: str | None, anchors: tuple[str,
     return OK if found.broken is None else FAILED
 
 
-@audit.command("show", epilog="""\b
+@audit.command("show", short_help="Print what was signed and how it ended.", epilog="""\b
 Example: signing-proxy audit show audit.jsonl --since 2026-11-20 --sent maybe
 Lines are shown as they stand; 'audit verify' judges them.
 """)
@@ -99,12 +100,14 @@ def _calls(files: list[Path], *, unfinished: bool) -> Iterator[Link]:
     from proxy.audit import chain
     from proxy.audit.reading import find, lines
 
+    known = False
     without: dict[object, Link] = {}
     for file in find(files):
         for line in lines(file):
             link = chain.read(line.text)
             if link is None:
                 continue
+            known = True
             if link.fields.get("event") == "intent":
                 without[link.fields.get("call")] = link
             elif link.fields.get("event") == "outcome":
@@ -112,6 +115,8 @@ def _calls(files: list[Path], *, unfinished: bool) -> Iterator[Link]:
                 if not unfinished:
                     yield link
     yield from without.values()
+    if not known:
+        warn(f"There is no line of an audit trail in {', '.join(map(str, files))}. Check which file audit names.")
 
 
 def _named(files: tuple[Path, ...], config_file: str | None) -> list[Path]:

@@ -20,7 +20,8 @@ def document(found: Report, files: Sequence[Path]) -> Mapping[str, object]:
     broken = found.broken
     return {
         "holds": broken is None,
-        "broken": {"file": broken.file, "line": broken.line, "sentence": broken.sentence} if broken else None,
+        "broken": {"file": broken.file or str(files[0]), "line": broken.line,
+                   "sentence": broken.sentence} if broken else None,
         "notes": found.notes, "files": [str(file) for file in files],
         "first": found.first.seq + 1, "head": str(found.last), "lines": found.lines, "intents": found.intents,
         "outcomes": found.outcomes, "lost": found.lost, "unfinished": [_fields(link) for link in found.open.values()],
@@ -30,7 +31,7 @@ def document(found: Report, files: Sequence[Path]) -> Mapping[str, object]:
 def describe(found: Report, files: Sequence[Path]) -> Iterator[str]:
     broken = found.broken
     if broken is not None:
-        place = f"{broken.file}:{broken.line}" if broken.line else broken.file
+        place = f"{broken.file}:{broken.line}" if broken.line else broken.file or str(files[0])
         yield bad("broken") + printable(f": {place}: {broken.sentence}")
         if found.lines:
             yield f"up to there {_span(found)} hold; head {found.last}"

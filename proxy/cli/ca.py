@@ -66,7 +66,8 @@ def init(config_file: str | None, force: bool, **flags: Any) -> None:
     show("'signing-proxy ca env' prints what to set in a shell, 'signing-proxy ca export' what others must trust.")
 
 
-@ca.command("show", epilog="Example: signing-proxy ca show --config-file config/production.yaml --json")
+@ca.command("show", short_help="Print whom the CA may speak for, and its dates.",
+            epilog="\b\nExample: signing-proxy ca show --config-file config/production.yaml --json")
 @ca_options
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def show_(config_file: str | None, as_json: bool, **flags: Any) -> None:
@@ -113,7 +114,7 @@ def export(config_file: str | None, what: str | None, to: str | None, **flags: A
     show(str(path))
 
 
-@ca.command(epilog="""\b
+@ca.command(short_help="Print what points a shell's programs to the proxy.", epilog="""\b
 Examples:
   eval "$(signing-proxy ca env)"
   signing-proxy ca env --shell fish | source

@@ -43,7 +43,8 @@ def cert() -> None:
     """Show, judge, request and hand over QSealC certificates."""
 
 
-@cert.command("show", epilog="Example: signing-proxy cert show keystore.p12 --password-file password --json")
+@cert.command("show", short_help="Print what the certificates in a file say.",
+              epilog="\b\nExample: signing-proxy cert show keystore.p12 --password-file password --json")
 @click.argument("file")
 @password_options
 @_JSON
@@ -66,7 +67,7 @@ def show_(file: str, password_file: str | None, password_env: str | None, as_jso
         show_details(one)
 
 
-@cert.command(epilog="""\b
+@cert.command(short_help="Tell all that the bank may refuse about a certificate.", epilog="""\b
 Example: signing-proxy cert lint qsealc.pem --key qseal.key --chain issuer.pem
 Exit codes: 0 no errors (there may be warnings), 1 errors, or a file cannot be used.
 """)
@@ -101,7 +102,8 @@ def lint(file: str, key_file: str | None, chain: tuple[str, ...], online: bool, 
     return _report(leaf, findings, status, as_json)
 
 
-@cert.command("upload-form", epilog="Example: signing-proxy cert upload-form qsealc.pem")
+@cert.command("upload-form", short_help="Print the text for the field of the bank's portal.",
+              epilog="Example: signing-proxy cert upload-form qsealc.pem")
 @click.argument("file")
 @password_options
 def upload_form(file: str, password_file: str | None, password_env: str | None) -> None:
@@ -119,7 +121,7 @@ def upload_form(file: str, password_file: str | None, password_env: str | None) 
     show(armourless(certificate))
 
 
-@cert.command(epilog="""\b
+@cert.command(short_help="Make a private key and the request for its certificate.", epilog="""\b
 Example:
   signing-proxy cert csr --out-key qseal.key --out qseal.csr --country FI --organization 'Example Oy' \\
       --organization-identifier PSDFI-FINFSA-1234567-8 --common-name 'Example Oy' --role PSP_PI --role PSP_AI \\
@@ -162,7 +164,8 @@ def csr(out_key: str, out: str, request: str | None, roles: tuple[str, ...], bit
     show("'signing-proxy cert lint'.")
 
 
-@cert.command(epilog="Example: signing-proxy cert demo --directory demo --role PSP_PI --role PSP_AI --days 30")
+@cert.command(short_help="Make a throw-away CA and certificate, for tests.",
+              epilog="\b\nExample: signing-proxy cert demo --directory demo --role PSP_PI --role PSP_AI --days 30")
 @click.option("--directory", required=True, metavar="DIR", help="Where the files go; made when it is missing.")
 @click.option("--role", "roles", multiple=True, type=click.Choice(["PSP_AS", "PSP_PI", "PSP_AI", "PSP_IC"]),
               help="Role of the holder; may be repeated.  [PSP_PI, PSP_AI]")

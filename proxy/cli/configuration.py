@@ -29,7 +29,8 @@ def schema() -> None:
     show(json.dumps(schema_of_config(), indent=2))
 
 
-@config.command("show", epilog="Example: signing-proxy config show --config-file config/production.yaml")
+@config.command("show", short_help="Print the configuration that takes effect.",
+                epilog="\b\nExample: signing-proxy config show --config-file config/production.yaml")
 @config_file
 def show_(config_file: str | None) -> None:
     """Print the configuration that takes effect: environment over file, defaults filled in.

@@ -67,7 +67,7 @@ def explain(as_json: bool, **given: Any) -> int:
         return REFUSED
     document, notes = _explained(given, Keys(shown.known, shown.certificate))
     if document is None:
-        show(notes[0])
+        show(printable(notes[0]))
         return FAILED
     if as_json:
         show_json({**document, "notes": [*notes, *shown.notes]})
@@ -84,9 +84,12 @@ def _explained(given: dict[str, Any], keys: Keys) -> tuple[dict[str, Any] | None
 
     raw = _input(given)
     parsed = _json(raw)
-    told = saved.diagnosis_of(parsed) if saved.is_saved(parsed) else None
-    if told is not None:
-        return told, _for_support(parsed.get("bank_message_id"), parsed.get("bank_id"))
+    if saved.is_saved(parsed):
+        told = saved.diagnosis_of(parsed)
+        if told is not None:
+            return told, _for_support(parsed.get("bank_message_id"), parsed.get("bank_id"))
+        if parsed.get("refused_by") != "bank":
+            return None, [saved.without_refusal(parsed)]
     message, answer = _both(given, raw, parsed)
     if answer is None:
         raise Refused("message_unreadable", "there is no answer of a bank in it; 'verify --explain' judges a request")

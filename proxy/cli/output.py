@@ -71,7 +71,8 @@ def read_input(path: str, what: str) -> bytes:
                 data = file.read(MAX_INPUT + 1)
     except (OSError, ValueError) as error:
         reason = (error.strerror or "unknown error").lower() if isinstance(error, OSError) else "impossible path"
-        raise click.UsageError(f"The {what} file cannot be read ({reason}).") from None
+        raise click.UsageError(f"The {what} file cannot be read: {path}, {reason}. Check the path and its "
+                               "permissions.") from None
     if len(data) > MAX_INPUT:
         raise click.UsageError(f"The {what} is larger than {MAX_INPUT >> 20} MiB.")
     return data

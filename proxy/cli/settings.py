@@ -35,6 +35,8 @@ _SCALARS = (
     click.option("--quiet", is_flag=True, default=None, help="Log errors only."),
     click.option("--debug-logs", is_flag=True, default=None, help="Log more, still without values or secrets."),
     click.option("--structured-logs", is_flag=True, default=None, help="Log lines as JSON."),
+    click.option("--log-format", type=click.Choice(("text", "json", "ecs", "otel")),
+                 help="How log lines are written.  [text]"),
     click.option("--unsafe-listen", is_flag=True, default=None,
                  help="Listen beyond loopback without a client token."),
     ca_directory,

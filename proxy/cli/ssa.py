@@ -28,7 +28,9 @@ def ssa() -> None:
     """Make and judge the Software Statement Assertion of the onboarding."""
 
 
-@ssa.command(epilog="Example: signing-proxy ssa create --claims claims.yaml --key qseal.key --certificate qsealc.pem")
+@ssa.command(epilog="""\b
+Example: signing-proxy ssa create --claims claims.yaml --key qseal.key --certificate qsealc.pem
+""")
 @click.option("--claims", required=True, metavar="FILE", help="YAML with the claims; iat and jti are generated.")
 @click.option("--key", "key_file", required=True, metavar="FILE", help="The QSealC's private key.")
 @click.option("--certificate", required=True, metavar="FILE", help="The QSealC, to check key, dates and roles.")
@@ -52,7 +54,7 @@ def create(claims: str, key_file: str, certificate: str, kid: str | None, x5c: b
     show(text)
 
 
-@ssa.command(epilog="Example: signing-proxy ssa verify statement.jwt --certificate qsealc.pem")
+@ssa.command(epilog="\b\nExample: signing-proxy ssa verify statement.jwt --certificate qsealc.pem")
 @click.argument("file")
 @click.option("--certificate", required=True, metavar="FILE", help="The QSealC whose key must have signed it.")
 @click.option("--json", "as_json", is_flag=True, help="Print header and claims as JSON.")

@@ -129,4 +129,6 @@ def emulator(
     try:
         asyncio.run(run(launch))
     except (OSError, ValueError) as error:
-        raise click.ClickException(f"The emulator could not start: {error}") from error
+        advice = ("Choose another --port, --control-port or --directory." if isinstance(error, OSError)
+                  else "Correct the named file or option.")
+        raise click.ClickException(f"The emulator could not start: {error}. {advice}") from error

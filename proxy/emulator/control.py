@@ -67,7 +67,7 @@ class Control:
             self._runner, self.url = None, ""
 
     async def _help(self, _: web.Request) -> web.Response:
-        kinds = "".join(f"  {kind:<20}{sentence}\n" for kind, sentence in KINDS.items())
+        kinds = "".join(f"  {kind:<23}{sentence}\n" for kind, sentence in KINDS.items())
         return web.Response(text=_HELP + kinds)
 
     async def _executions(self, request: web.Request) -> web.Response:

@@ -125,7 +125,7 @@ def _public_key(raw: bytes) -> object:
     try:
         return serialization.load_pem_public_key(raw)
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise RegistrationRefused("this is not a PEM public key") from error
+        raise RegistrationRefused("the public key is not PEM") from error
 
 
 def _certificate(raw: bytes) -> x509.Certificate:
@@ -134,7 +134,7 @@ def _certificate(raw: bytes) -> x509.Certificate:
             return x509.load_pem_x509_certificate(raw)
         return x509.load_der_x509_certificate(base64.b64decode(b"".join(raw.split()), validate=True))
     except (ValueError, binascii.Error) as error:
-        raise RegistrationRefused("this is neither a PEM certificate nor its base64 body") from error
+        raise RegistrationRefused("the certificate is neither PEM nor its base64 body") from error
 
 
 def _strong_rsa(key: object) -> rsa.RSAPublicKey:

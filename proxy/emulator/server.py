@@ -50,7 +50,7 @@ class Emulator:
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._directory = options.directory
         sandbox = SANDBOX_PUBLIC_KEY if options.policy.sandbox else None
-        self.register(options.certificate or sandbox)
+        self.register(sandbox if options.certificate is None else options.certificate)
 
     async def __aenter__(self) -> Self:
         await self.start()

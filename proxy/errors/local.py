@@ -18,7 +18,7 @@ LOCAL = (
             "Look at its last lines in the log; try workers: 1, and report it."),
     Problem("key_unreadable", 0, "The key, certificate or secret file cannot be read.",
             "Check the path and its permissions."),
-    Problem("key_permissions", 0, "The key file can be read by others.",
+    Problem("key_permissions", 0, "The key or secret file can be read by others.",
             "chmod 600 it; for a Kubernetes fsGroup set allow_group_read: true (the CA's key: ca_allow_group_read; "
             "tokens: token_allow_group_read)."),
     Problem("key_format", 0, "The file holds no private key in a format this program reads.",
@@ -52,6 +52,12 @@ LOCAL = (
             "Use the demo key from the bank's documentation, or signature: skip."),
     Problem("secret_missing", 0, "A credential is missing or empty.",
             "Check the file, the environment variable or the field in Vault."),
+    # --- traces, never by HTTP
+    Problem("otel_missing", 0, "The Python packages that send traces are not installed.",
+            "Install the extra: pip install 'psd2-signing-proxy[otel]', for grpc 'psd2-signing-proxy[otel-grpc]', or "
+            "remove traces from the configuration."),
+    Problem("traces_unusable", 0, "Traces cannot be sent as they are configured.",
+            "Correct what the detail names: a key under traces, its files, or an OTEL_ variable."),
     # --- the audit trail, never by HTTP
     Problem("audit_unusable", 0, "The file of the audit trail cannot be used.",
             "Name a regular file of this user, mode 0600, in a directory that nobody else may write to, on a disk with "
@@ -61,7 +67,7 @@ LOCAL = (
     Problem("audit_unreadable", 0, "A file of the audit trail cannot be read.", "Check the path and its permissions."),
     # --- certificate tools, never by HTTP
     Problem("input_unreadable", 0, "An input file cannot be read.", "Check the path, the permissions and the content."),
-    Problem("message_unreadable", 0, "The message to verify cannot be read.",
+    Problem("message_unreadable", 0, "The message cannot be read.",
             "Give a curl command, a raw HTTP request, a HAR file or Postman's console output, as it was copied."),
     Problem("upload_refused", 0, "The bank's portal would not take this file as a certificate.",
             "Give the QSealC alone, in date; 'signing-proxy cert lint' tells more."),

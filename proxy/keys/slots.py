@@ -273,7 +273,7 @@ class Slots:
         self.last_change = Change(self._clock(), how, self.slot(new))
         log.warning("application %s: %s: '%s' (key %s…) signs from now on, instead of '%s' (key %s…); %s", self.name,
                     _WHY[how], self.slot(new), _key(new)[:16], self.slot(old), _key(old)[:16] or "none",
-                    self._advice(new))
+                    self._advice(new, how))
 
     def _swap(self, new: Keyring, now: float) -> Keyring:
         """-> the one that signed."""
@@ -282,9 +282,11 @@ class Slots:
         self._streak = 0
         return old
 
-    def _advice(self, new: Keyring) -> str:
-        if new is self._first:
+    def _advice(self, new: Keyring, how: How) -> str:
+        if new is self._first and how == "evidence":
             return "the bank holds the old certificate again: look at its portal, and keep both keys"
+        if new is self._first:
+            return "keep both keys until the bank's portal shows the certificate of this one (docs/keys.md)"
         return ("keep the old key until the bank has refused it everywhere for a day, but configure this one as "
                 "'current' before the next start, then destroy the old one (docs/keys.md)")
 

@@ -1,7 +1,8 @@
 """The application of the admin port: one table of what it answers, and who may ask for what.
 
 Served by the same strict wire as the proxy itself: one door, one gate, and 12 MiB and 140 ms less than a web framework
-for a handful of paths (docs/architecture.md has the figures).  Nothing here can sign or send anything.
+for a handful of paths (docs/architecture.md has the figures).  Nothing here can sign or send anything, but for
+the inspector, which sends a call again for who has its token, and is off unless asked for.
 
     open     probes and metrics: everybody whom the gate lets in
     local    callers on this machine, where the port is open to others

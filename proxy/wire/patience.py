@@ -13,8 +13,9 @@ from __future__ import annotations
 UNSAFE_IDLE = 2.0
 _UNDER_WAY = 0.02
 """Seconds for which a close may be under way; a limit below that is none."""
-_FADES = 60.0
-"""Seconds in which what a close has taught doubles."""
+_FADES = 10.0
+"""Seconds in which what a close has taught doubles: a bank that keeps closing early teaches it again and again, and one
+that cut a connection by accident should not cost every payment a handshake for long."""
 
 
 class Patience:

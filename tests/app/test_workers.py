@@ -21,7 +21,7 @@ from proxy.app.workers.supervisor import Supervisor
 from proxy.app.workers.worker import share
 from proxy.audit.settings import AuditSettings
 from proxy.config.checks import check
-from proxy.config.model import Config
+from proxy.config.model import Application, Config
 from proxy.config.problems import Problems
 from proxy.config.vault_checks import check_vault
 from proxy.errors import ProxyError
@@ -111,6 +111,24 @@ async def test_a_worker_that_crashes_again_and_again_ends_everything_with_one_se
         await supervisor.close()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
             asyncio.get_running_loop().remove_signal_handler(number)
+
+
+async def test_a_worker_that_was_on_its_way_catches_up(monkeypatch):
+    """Whatever was changed between its first words and its being ready."""
+    asked: asyncio.Queue[tuple] = asyncio.Queue()
+    supervisor = Supervisor(Config(port=0, admin=False, workers=2, applications={"shop": Application()}), os.environ)
+    late = supervisor.seats[1]
+
+    async def ask(name: str, value: object = None, *, seconds: float) -> bool:
+        asked.put_nowait((name, value))
+        return True
+
+    monkeypatch.setattr(late, "ask", ask)
+    late.state = "starting"
+    supervisor.rotations.now["shop"] = "next", "command"
+    late._hear("ready", None)
+    assert await asyncio.wait_for(asked.get(), 30) == ("follow", ["shop", "next", "command"])
+    await supervisor.close()
 
 
 # --- what cannot be split

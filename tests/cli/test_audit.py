@@ -152,3 +152,14 @@ def test_nothing_in_a_trail_can_drive_a_terminal(call, trail):
     trail.write_bytes(trail.read_bytes().replace(b'"request_id":"r0"', b'"request_id":"r\\u001b[2J0"'))
     for arguments in (("show",), ("verify",), ("show", "--json"), ("verify", "--json")):
         assert "\x1b" not in call("audit", arguments[0], trail, *arguments[1:]).stdout
+
+
+@pytest.mark.parametrize("content", [b"", b"nothing of the kind\n", b"\x00" * 100_000])
+def test_a_file_that_is_no_trail_is_named(call, tmp_path, content):
+    path = tmp_path / "other"
+    path.write_bytes(content)
+    shown, judged = call("audit", "show", path), call("audit", "verify", path)
+    assert (shown.exit_code, shown.stdout) == (0, "")
+    assert shown.stderr.startswith(f"signing-proxy: warning: There is no line of an audit trail in {path}. ")
+    assert (judged.exit_code, judged.stderr) == (1, "")
+    assert judged.stdout.startswith(f"broken: {path}")

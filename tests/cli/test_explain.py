@@ -332,7 +332,7 @@ def test_what_cannot_be_read_is_one_sentence(call, public_key_file, text):
         assert len(result.stdout) < 10_000
         return
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr.startswith("signing-proxy: message_unreadable: The message to verify cannot be read: ")
+    assert result.stderr.startswith("signing-proxy: message_unreadable: The message cannot be read: ")
     assert len(result.stderr.splitlines()) == 1
 
 

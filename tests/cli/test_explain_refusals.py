@@ -222,12 +222,16 @@ def test_a_saved_exchange_without_one_is_diagnosed(call):
     assert "Our clock is 41 s ahead of the answer's Date." in told.stdout
 
 
-@pytest.mark.parametrize("change", [
-    {"refused_by": "", "status": 200}, {"answer_headers": None, "answer_body": "x", "refused_by": "proxy"}])
-def test_a_saved_exchange_that_no_bank_has_refused(call, change):
+@pytest.mark.parametrize(("change", "sentence"), [
+    ({"refused_by": "", "status": 200, "outcome": "answered"}, "refused this call: it answered 200."),
+    ({"answer_headers": None, "answer_body": "x", "refused_by": "proxy", "outcome": "refused", "code": "bad_target",
+      "detail": "a\x1b[31m", "hint": "Do that."}, "the proxy has: bad_target, a\\x1b[31m. Do that."),
+    ({"refused_by": "", "status": 0, "outcome": "client_gone"}, "its outcome is client_gone.")])
+def test_a_saved_exchange_that_no_bank_has_refused(call, change, sentence):
     told = call("explain", stdin=json.dumps({**SAVED, **change}))
-    assert told.exit_code == 2
-    assert "no answer of a bank" in told.stderr
+    assert (told.exit_code, told.stderr) == (1, "")
+    assert told.stdout.startswith("The bank has not ")
+    assert told.stdout.endswith(f"{sentence}\n")
 
 
 @pytest.mark.parametrize("diagnosis", [{}, {"status": 401, "causes": []}, {"status": 401, "causes": [1]}, [], "x"])

@@ -52,7 +52,8 @@ def test_nobody_there(call):
         taken.bind(("127.0.0.1", 0))
         result = call("health", "--admin-port", taken.getsockname()[1])
     assert result.exit_code == 1
-    assert result.stderr.startswith("signing-proxy: not_alive: The admin port does not answer (ConnectionRefusedError)")
+    assert result.stderr.startswith("signing-proxy: not_alive: The admin port 127.0.0.1:")
+    assert "does not answer: nothing listens there. Check --admin-address" in result.stderr
 
 
 def test_something_else_there(call):

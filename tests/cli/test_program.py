@@ -57,6 +57,27 @@ def test_each_command_has_examples_also_inside_groups():
     assert list(without(program, click.Context(program, info_name="signing-proxy"))) == []
 
 
+def test_no_summary_or_example_of_a_help_is_cut():
+    """click shortens a summary that is too long, and wraps an example."""
+    def cut(command, context):
+        text = command.get_help(context)
+        rows = text.partition("Commands:")[2].splitlines()
+        if any(row.endswith("...") for row in rows) or re.search(r"^  Example: [^\n]*\n  --", text, re.M):
+            yield context.command_path
+        for name in command.list_commands(context) if isinstance(command, click.Group) else ():
+            inner = command.get_command(context, name)
+            yield from cut(inner, click.Context(inner, info_name=name, parent=context, terminal_width=80))
+
+    assert list(cut(program, click.Context(program, info_name="signing-proxy", terminal_width=80))) == []
+
+
+@pytest.mark.parametrize("command", [("verify", "--explain"), ("explain",)])
+def test_a_file_that_is_not_there_is_named(call, command, tmp_path):
+    result = call(*command, tmp_path / "gone.txt")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"cannot be read: {tmp_path}/gone.txt, no such file or directory. Check the path" in result.stderr
+
+
 def test_help_and_version(process):
     help_, version = process("--help"), process("--version")
     assert (help_.returncode, version.returncode) == (0, 0)

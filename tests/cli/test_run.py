@@ -73,13 +73,20 @@ def test_what_the_block_says_works_and_ctrl_c_ends_both(tmp_path):
         reload = metrics.replace("/metrics", "/reload"), "POST"
         assert ask(*reload, headers=[("Authorization", f"Bearer {token.read_text().strip()}")])[0] == 200
         assert ask(*reload)[0] == 401
+        page, inspect = re.search(r"inspector\s+(\S+)#token=(\S+)", block).groups()
+        assert b"<!doctype html>" in ask(page)[1]
+        status, text = ask(page + "/api/exchanges", headers=[("Authorization", f"Bearer {inspect}")])
+        assert [call["status"] for call in json.loads(text)["exchanges"]] == [200, 400, 201, 200]
         control = re.search(r"its view\s+(\S+)", block)[1]
         assert ask(control + "/received")[0] == 200
         child.send_signal(signal.SIGINT)
         assert child.wait() == 130
         with pytest.raises(ConnectionRefusedError):
             ask(control + "/received")
-        assert "Traceback" not in child.stderr.read()
+        logged = child.stderr.read()
+        assert "Traceback" not in logged
+        assert "the inspector" in logged
+        assert inspect not in logged        # whoever reads the log is not whoever started it
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl: install it")
@@ -92,7 +99,8 @@ def test_the_line_with_exec_works_as_it_is_printed(tmp_path):
 
 @pytest.mark.parametrize(("flags", "code"), [([], 143), (["--exit-zero-on-sigterm"], 0)])
 def test_sigterm(tmp_path, flags, code):
-    with running(tmp_path, *flags) as (child, block):
+    with running(tmp_path, *flags, "--no-inspect") as (child, block):
+        assert re.search(r"inspector\s+off\n", block)
         child.send_signal(signal.SIGTERM)
         assert child.wait() == code
         control = re.search(r"its view\s+(\S+)", block)[1]

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from tests.cli.captures import ROOT
 from tests.keys import making
 from tests.keys.seals import Issuer, der
 from tests.keys.software_statement import CLAIMS
@@ -162,3 +163,12 @@ def test_a_certificate_that_has_expired_since(create, verify):
 def test_from_standard_input(create, call, files):
     result = call("ssa", "verify", "-", "--certificate", files / "c.pem", stdin=create().stdout)
     assert result.stdout.startswith("valid\n")
+
+
+def test_the_claims_of_the_document_make_a_statement(create, verify, files):
+    document = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8").split("## `ssa`")[1]
+    claims = re.search(r"^```yaml\n(.*?)^```$", document, re.M | re.S)
+    making.write(files / "claims.yaml", claims[1].encode())
+    made = create()
+    assert made.exit_code == 0      # it may warn: the certificate here is another company's
+    assert verify(made.stdout).stdout.startswith("valid")

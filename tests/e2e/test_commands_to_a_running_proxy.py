@@ -120,10 +120,11 @@ async def test_something_else_on_that_port_is_told_as_such(answer):
             assert done.stderr.startswith("signing-proxy: failed: The admin port answers ")
 
 
-async def test_without_a_token_the_proxy_says_what_it_needs(proxy):
+async def test_without_a_token_it_is_said_how_to_give_one(proxy):
     done = await run("reload", "--admin-port", str(proxy.port("admin")))
     assert (done.exit_code, done.stderr.split(":")[1].strip()) == (1, "admin_unauthenticated")
-    assert "admin_token_file" in done.stderr
+    assert "--admin-token-file" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 async def test_the_token_may_be_in_a_variable(proxy, monkeypatch):
@@ -157,7 +158,7 @@ async def test_wait_for_a_proxy_that_never_comes():
         taken.bind(("127.0.0.1", 0))
         done = await run("wait", "--max", "0.3s", "--admin-port", str(taken.getsockname()[1]))
     assert done.exit_code == 1
-    assert "the admin port does not answer (ConnectionRefusedError)" in done.stderr
+    assert "does not answer: nothing listens there. Look at its log" in done.stderr
 
 
 @pytest.mark.parametrize("text", ["", "soon", "1x", "1m 30s", "-1s", "s", "1,5s"])

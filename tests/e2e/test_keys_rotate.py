@@ -105,8 +105,9 @@ async def test_no_call_fails_through_a_swap_when_all_are_signed_again(bank, star
     callers = Callers(proxy)
     failed = await through_a_swap(bank, callers, successor)
     again = bank.received.total - callers.sent
-    print(f"\nretry all: {callers.sent} calls, {sum(failed.values())} failed, {again} signed again, "
-          f"{len(callers.paid)} payments, {len(executed(bank))} executed, {max(executed(bank).values())} times at most")
+    record_property("counted", f"retry all: {callers.sent} calls, {sum(failed.values())} failed, {again} signed again, "
+                    f"{len(callers.paid)} payments, {len(executed(bank))} executed, "
+                    f"{max(executed(bank).values())} times at most")
     assert callers.sent >= 300
     assert failed == Counter()
     assert again > 20
@@ -127,7 +128,7 @@ def machines(bank, choose) -> Iterator[None]:
     bank.verifier.judge = judge
 
 
-async def test_machines_that_differ_from_request_to_request(bank, start, successor):
+async def test_machines_that_differ_from_request_to_request(bank, start, successor, record_property):
     """Both keys may meet the wrong machine, again and again; the bank acts on none of it but the last.
 
     One call may have used up its few attempts before any other one was helped.
@@ -139,8 +140,8 @@ async def test_machines_that_differ_from_request_to_request(bank, start, success
         bank.register(successor.certificate_pem, half=True)
         failed += await callers.phase()
         failed += await callers.phase()
-    print(f"\nretry all: {2 * CALLERS * EACH} calls while machines differ, {failed.total()} failed, "
-          f"{bank.received.total - callers.sent} signed again")
+    record_property("counted", f"retry all: {2 * CALLERS * EACH} calls while machines differ, {failed.total()} failed, "
+                    f"{bank.received.total - callers.sent} signed again")
     assert failed.total() <= 1
     assert executed(bank) == Counter(callers.paid)
     assert set(executed(bank).values()) == {1}
@@ -160,11 +161,13 @@ async def test_a_bank_that_alternates_takes_three_signatures_at_most(bank, start
     assert executed(bank) == Counter(range(20))
 
 
-async def test_no_safe_call_fails_through_a_swap_and_no_other_is_signed_again(bank, start, successor):
+async def test_no_safe_call_fails_through_a_swap_and_no_other_is_signed_again(bank, start, successor,
+                                                                               record_property):
     proxy = await start("safe", limits={"upstream_connections": 6})
     callers = Callers(proxy)
     failed = await through_a_swap(bank, callers, successor)
-    print(f"\nretry safe: {callers.sent} calls, failed: {dict(failed)}, {len(callers.paid)} payments executed once")
+    record_property("counted", f"retry safe: {callers.sent} calls, failed: {dict(failed)}, "
+                    f"{len(callers.paid)} payments executed once")
     assert callers.sent >= 300
     assert not [one for one in failed if one[0] == "GET" or one[1] != 401]
     assert failed.total() > 0

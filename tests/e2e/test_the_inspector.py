@@ -391,6 +391,23 @@ async def test_calls_arrive_while_a_page_is_open(bank, proxy, monkeypatch):
     await eventually(lambda: len(proxy.running.inspector._viewers) == 0)
 
 
+async def test_head_asks_for_no_stream(proxy):
+    answer = await proxy.ask(f"HEAD /inspector/api/events HTTP/1.1\r\nHost: localhost\r\n"
+                             f"Authorization: Bearer {token(proxy)}\r\n\r\n".encode(), listener="admin", bodiless=True)
+    assert (answer.status, answer["Content-Type"]) == (200, "text/event-stream")
+    assert len(proxy.running.inspector._viewers) == 0
+
+
+async def test_a_fault_of_the_inspector_costs_no_call(bank, proxy, monkeypatch, caplog):
+    monkeypatch.setattr("proxy.serve.inspection.tape.Developer.develop", lambda self, raw: 1 / 0)
+    assert (await proxy.ask(get("/echo"))).status == 200
+    assert await exchanges(proxy) == []
+    monkeypatch.undo()
+    assert (await proxy.ask(get("/echo"))).status == 200
+    assert len(await exchanges(proxy)) == 1
+    assert "could not keep a call (ZeroDivisionError)" in caplog.text
+
+
 async def test_pages_are_limited(bank, proxy, stack):
     for _ in range(8):
         await stack.enter_async_context(watching(proxy))

@@ -62,12 +62,13 @@ async def test_the_sandbox_registers_the_published_key(tmp_path):
         assert "published demo key" in describe(bank, material, launch)
 
 
-def test_a_bad_certificate_is_one_sentence(tmp_path):
-    (tmp_path / "bad").write_text("nonsense")
+@pytest.mark.parametrize("content", ["nonsense", ""])
+def test_a_bad_certificate_is_one_sentence(tmp_path, content):
+    (tmp_path / "bad").write_text(content)
     arguments = ["--directory", str(tmp_path / "run"), "--certificate-file", str(tmp_path / "bad")]
     ran = CliRunner().invoke(emulator, arguments)
     assert ran.exit_code == 1
-    assert "The emulator could not start: this is neither" in ran.output
+    assert "The emulator could not start: the certificate is neither" in ran.output
 
 
 async def test_it_runs_until_it_is_told_to_stop(tmp_path):

@@ -211,6 +211,18 @@ def test_after_a_date_or_a_command_the_former_key_is_the_one_that_worked():
     assert [case.other(1) for case in (late, asked, never)] == [late.old, asked.old, None]
 
 
+def test_only_the_banks_answers_say_that_it_holds_the_old_certificate_again(caplog):
+    asked = Case().proven()
+    asked.slots.rotate("next", 0)
+    asked.slots.rotate("current", 1)
+    assert "keep both keys" in caplog.messages[-1]
+    assert "the bank holds" not in caplog.messages[-1]
+    told = Case().proven()
+    told.slots.helped(told.new, "new", 0)
+    told.slots.helped(told.old, "old", SETTLING)
+    assert "the bank holds the old certificate again" in caplog.messages[-1]
+
+
 def test_a_command_is_followed_once_and_forgets_pauses():
     case = Case().proven()
     case.slots.useless(0)

@@ -82,10 +82,10 @@ def test_the_figures():
     patience.closed(60.0, 0.0)
     assert patience.limit(0.0) == UNSAFE_IDLE
     patience.closed(1.0, 0.0)
-    assert [patience.limit(at) for at in (0.0, 60.0, 120.0)] == [0.5, 1.0, 2.0]
+    assert [patience.limit(at) for at in (0.0, 10.0, 20.0)] == [0.5, 1.0, 2.0]
     patience.closed(0.0, 200.0)
     assert patience.limit(200.0) == 0.0
-    assert patience.limit(200.0 + 11 * 60.0) == UNSAFE_IDLE
+    assert patience.limit(200.0 + 11 * 10.0) == UNSAFE_IDLE
     patience.closed(1.0, 1000.0)
     assert patience.limit(1e9) == UNSAFE_IDLE
 

@@ -12,6 +12,8 @@ from proxy.app.workers.seat import Seat
 from proxy.errors import ProxyError
 
 QUICKLY: Final = 2.0
+_AT_ONCE: Final = 0.2
+"""The same for a worker on its way, which may not listen yet: a probe waits for a second."""
 _READ: Final = 130.0
 """Seconds; a keyring that reads for longer than 120 has failed."""
 _ADDED: Final = ("in_flight", "connections", "buffered_bytes", "open_tunnels")
@@ -26,7 +28,9 @@ async def ask_all(seats: Sequence[Seat], name: str, value: object = None, *, sec
     starting: those as well that are on their way.
     """
     asked = [seat for seat in seats if seat.state == "ready" or (starting and seat.state == "starting")]
-    found = await asyncio.gather(*(seat.ask(name, value, seconds=seconds) for seat in asked), return_exceptions=True)
+    found = await asyncio.gather(*(
+        seat.ask(name, value, seconds=seconds if seat.state == "ready" else _AT_ONCE) for seat in asked),
+        return_exceptions=True)
     return dict(zip(asked, found, strict=True))
 
 

@@ -44,6 +44,17 @@ def diagnosis_of(document: dict[str, Any]) -> dict[str, Any] | None:
     return found
 
 
+def without_refusal(document: dict[str, Any]) -> str:
+    """A sentence about a call that the bank has not refused."""
+    words = {name: str(document.get(name) or "") for name in ("outcome", "code", "detail", "hint", "status")}
+    if words["outcome"] == "answered":
+        return f"The bank has not refused this call: it answered {words['status']}."
+    if not words["code"]:
+        return f"The bank has not refused this call: its outcome is {words['outcome'] or 'unknown'}."
+    why = f"{words['code']}, {words['detail']}" if words["detail"] else words["code"]
+    return f"The bank has not refused this call, the proxy has: {why}. {words['hint']}".rstrip()
+
+
 def message_of(document: dict[str, Any]) -> Captured | None:
     """What was sent to the bank; None when nothing was."""
     fields = _pairs(document.get("sent_headers"))

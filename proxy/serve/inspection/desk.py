@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any, Final
@@ -33,7 +34,7 @@ _GUARD: Final = (
     b"require-trusted-types-for 'script'\r\n"
     b"Referrer-Policy: no-referrer\r\nCross-Origin-Opener-Policy: same-origin\r\n"
     b"Cross-Origin-Resource-Policy: same-origin\r\nX-Frame-Options: DENY\r\n")
-_JSON: Final = b"application/json"
+_LISTED: Final = 1000
 _TEXT: Final = b"text/plain; charset=utf-8"
 
 
@@ -63,10 +64,10 @@ class Desk:
     # --- GET
 
     async def _list(self, request: Request) -> Answer:
-        """Newest first."""
+        """The newest first, and no more than anybody reads."""
         await self._tape.settle()
-        calls = [summary(call) for call in self._store]
-        return _guarded(json_answer(200, {"exchanges": calls[::-1], "most": self._store.most,
+        calls = [summary(call) for call in list(self._store)[-_LISTED:]]
+        return _guarded(json_answer(200, {"exchanges": calls[::-1], "most": min(self._store.most, _LISTED),
                                           "body_bytes": self._tape.keep}))
 
     async def _one(self, request: Request) -> Answer:
@@ -94,7 +95,8 @@ class Desk:
         else:
             await self._tape.settle()
             calls = list(self._store)
-        return _guarded(_download(json_answer(200, har.archive(calls)), request, "signing-proxy.har"))
+        made = await asyncio.to_thread(lambda: json_answer(200, har.archive(calls)))       # it may be megabytes
+        return _guarded(_download(made, request, "signing-proxy.har"))
 
     async def _bundle(self, request: Request) -> Answer:
         return _text(bundle.bundle(await self._call(request)))
@@ -102,7 +104,9 @@ class Desk:
     async def _state(self, request: Request) -> Answer:
         return _guarded(json_answer(200, self._health()))
 
-    def _events(self, request: Request) -> Stream:
+    def _events(self, request: Request) -> Answer | Stream:
+        if request.method == b"HEAD":
+            return _guarded(answer(200, b"text/event-stream", b""))
         return self._viewers.viewer()
 
     # --- POST

@@ -115,11 +115,13 @@ class Tape:
     async def _develop(self) -> None:
         raw, self._raw, self._raw_bytes = self._raw, deque(), 0
         self._many = len(raw) > _MANY
-        developer = Developer(Known(self._tag_key, self._secrets(), self._harmless), self._shown, self.keep)
         try:
+            developer = Developer(Known(self._tag_key, self._secrets(), self._harmless), self._shown, self.keep)
             calls = await asyncio.to_thread(self._work, developer, raw)
             self._store.add(calls)
             self._audience.show(calls)
+        except Exception as error:      # noqa: BLE001 - whatever becomes of the inspector, calls go on
+            log.error("the inspector lost %d calls (%s)", len(raw), type(error).__name__)  # noqa: TRY400
         finally:
             self._developing = None
 
