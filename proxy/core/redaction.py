@@ -223,8 +223,9 @@ class Masks:
 
 
 def _has_secret_parameter(target: bytes) -> bool:
+    """Those of a path stand behind ";" (RFC 3986 section 3.3)."""
     query = target.partition(b"?")[2]
-    return b";" in query or b"#" in query or any(_names_secret(pair.partition(b"=")[0]) for pair in query.split(b"&"))
+    return b";" in target or b"#" in target or any(_names_secret(pair.partition(b"=")[0]) for pair in query.split(b"&"))
 
 
 def _names_secret(name: bytes) -> bool:

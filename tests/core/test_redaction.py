@@ -103,6 +103,7 @@ def test_where_something_was_masked_is_told():
     (b"/a?token=", "/a?token="),
     (b"/a?x=eyJhbGciOi.eyJzdWIi.c2ln", "/a?x=#"),
     (b"/plain/path", "/plain/path"),
+    (b"/a;token=abc/b", "/a;token=#"),
 ])
 def test_targets(target, wanted):
     assert masked(masks().target(target, "URL")) == wanted
