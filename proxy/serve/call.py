@@ -80,6 +80,8 @@ class Call:
         recording = self._recording
         draft = recording.draft
         assert draft is not None
+        if self._over:                  # a fault of ours has left it in line: its caller was told "not sent"
+            raise ProxyError("internal_error")
         self._ticket = ticket
         identity = self._resigning.ring().current       # captured once per attempt: a reload cannot split a request
         if identity is None or (identity.key is None and not draft.rules.skip):
