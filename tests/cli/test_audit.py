@@ -132,6 +132,7 @@ def test_check_looks_at_it_and_changes_nothing(call, trail, tmp_path):
     (["--sent", "maybe"], ["r8"]),
     (["--since", "2026-09-21T14:13:23"], ["r2", "r8", "r7"]),
     (["--until", "2026-09-21T14:13:23"], ["r0", "r1"]),
+    (["--until", "2026-09-21T14:13:23Z"], ["r0", "r1"]),
     (["--application", "till"], []),
     (["--route", "nordea", "--method", "POST", "--until", "2026-09-21T14:13:22"], ["r0"]),
 ])
