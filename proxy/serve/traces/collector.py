@@ -95,8 +95,9 @@ def _over_grpc(settings: TraceSettings, headers: dict[str, str]) -> SpanExporter
     credentials = None
     if settings.ca_file is not None:
         credentials = grpc.ssl_channel_credentials(read_public_file(settings.ca_file))
-    return OTLPSpanExporter(settings.endpoint, credentials=credentials, headers=headers or None,
-                            timeout=settings.timeout)
+    exporter: SpanExporter = OTLPSpanExporter(settings.endpoint, credentials=credentials, headers=headers or None,
+                                              timeout=settings.timeout)
+    return exporter
 
 
 _MAKERS: Final[dict[str, Callable[[TraceSettings, dict[str, str]], SpanExporter]]] = {
