@@ -133,10 +133,16 @@ def _calls(files: list[Path], *, unfinished: bool) -> Iterator[Link]:
 def _named(files: tuple[Path, ...], config_file: str | None) -> list[Path]:
     if files:
         return list(files)
-    settings = load_config(config_file).audit if config_file is not None else None
-    if settings is None:
+    config = load_config(config_file) if config_file is not None else None
+    if config is None or config.audit is None:
         raise click.UsageError("No audit trail is named. Give its FILE, or a --config-file with audit in it.")
-    return [Path(settings.file)]
+    if config.workers > 1:
+        from proxy.app.workers.worker import numbered
+
+        each = ", ".join(numbered(config.audit.file, worker) for worker in range(1, config.workers + 1))
+        raise click.UsageError(f"Each of the {config.workers} workers writes a trail of its own. Give one as FILE: "
+                               f"{each}.")
+    return [Path(config.audit.file)]
 
 
 def _head(text: str) -> Head:

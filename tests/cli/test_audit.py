@@ -164,3 +164,12 @@ def test_a_file_that_is_no_trail_is_named(call, tmp_path, content):
     assert shown.stderr.startswith(f"signing-proxy: warning: There is no line of an audit trail in {path}. ")
     assert (judged.exit_code, judged.stderr) == (1, "")
     assert judged.stdout.startswith(f"broken: {path}")
+
+
+@pytest.mark.parametrize("command", ["verify", "show"])
+def test_each_of_several_workers_has_a_trail(call, tmp_path, command):
+    path = configured(tmp_path, tmp_path / "audit.jsonl")
+    path.write_text(path.read_text() + "workers: 2\n")
+    result = call("audit", command, "--config-file", path)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"Give one as FILE: {tmp_path}/audit-1.jsonl, {tmp_path}/audit-2.jsonl." in result.stderr
