@@ -5,7 +5,7 @@
     listeners   a listener of the configuration becomes a gate, a door and a socket; systemd may have passed it
     admin_port  the admin port's listener and tokens (token_files); actions is what can be asked of it
     reloads     what is read again; log_level how much is said; expiry warns before certificates end
-    audit_trail the record of what is signed
+    audit_trail the record of what is signed; tracing what OpenTelemetry is told
     ending      drain and exit code
     status      what /status and the probes tell
     process     what the process itself gives up: core dumps, being traced

@@ -35,6 +35,7 @@ class Ending:
         self._config = config
         self._reason: asyncio.Future[Reason] = asyncio.get_running_loop().create_future()
         self._hurry = asyncio.Event()
+        self._end = 0.0
         self._signalled = False
 
     # --- asking for it
@@ -57,6 +58,11 @@ class Ending:
     @property
     def asked(self) -> bool:
         return self._reason.done()
+
+    @property
+    def left(self) -> float:
+        """Seconds of the drain that were not needed; 0 for who is in a hurry."""
+        return 0.0 if self._hurry.is_set() else max(0.0, self._end - asyncio.get_running_loop().time())
 
     async def wait(self) -> None:
         """Returns when somebody has asked; cancelling it changes nothing."""
@@ -82,7 +88,7 @@ class Ending:
         health.draining = server.draining = True
         log.info("draining: %d requests in hand, %d connections", gateway.in_flight, len(server.connections))
         loop = asyncio.get_running_loop()
-        end = loop.time() + self._config.max_sigterm_delay
+        end = self._end = loop.time() + self._config.max_sigterm_delay
         accept_for = 0.0 if self._reason.result() == "SIGINT" else self._config.min_sigterm_delay
         await self._pause(min(accept_for, self._config.max_sigterm_delay))
         last = min(end, loop.time() + _LAST_ACCEPT)

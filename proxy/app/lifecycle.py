@@ -30,6 +30,7 @@ from proxy.app.log_level import LogLevel
 from proxy.app.reloads import Reloaded, Reloads
 from proxy.app.systemd import Notify, PassedSockets
 from proxy.app.token_files import TokenFile
+from proxy.app.tracing import Tracing
 from proxy.config.address import where
 from proxy.config.model import Config
 from proxy.keys.authority import Authority
@@ -71,7 +72,7 @@ def run(config: Config, *, environ: Mapping[str, str] = os.environ,
         from proxy.app.workers.supervisor import supervise
 
         return supervise(config, environ, ready)
-    messages = process.configure_logging(structured=config.structured_logs, quiet=config.quiet, debug=config.debug_logs)
+    messages = process.configure_logging(form=config.log_lines, quiet=config.quiet, debug=config.debug_logs)
     rings = compose.keyrings(config, environ)
     authority = compose.authority(config, environ)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
@@ -130,6 +131,7 @@ class Running:
             log=self.lines, full_paths=config.log_paths == "full")
         self.level = LogLevel(config, self.gateway.log_to, self.lines)
         self.audit = AuditTrail(config.audit, self.gateway, self.telemetry)
+        self.traces = Tracing(config, self.gateway, self.telemetry)
         self.diagnoses = Diagnoses(self.telemetry.diagnoses, self.level.lines_for_warnings)
         self.gateway.watch(self.diagnoses)
         self.gateway.hint = self.diagnoses.hint if config.hint_header else None
@@ -147,13 +149,14 @@ class Running:
     async def start(self) -> bool:
         """Opens every listener once there are keys; -> False: a signal came first.
 
-        Raises StartFailed, SocketUnfit, KeyUnusable, ProxyError of the audit trail.
+        Raises StartFailed, SocketUnfit, KeyUnusable, ProxyError of the audit trail and of traces.
         """
         asyncio.get_running_loop().set_exception_handler(unforeseen)
         self._hear_signals()
         self._open_files()
         self._measure()
         await self.audit.open()
+        await self.traces.open()
         if self._admin is not None:
             self.listeners += [(ADMIN, address, port) for address, port in await self._admin.open(self.doors)]
         if not await self._load_keys():
@@ -176,7 +179,7 @@ class Running:
         return True
 
     def _log_lines(self) -> LogLines:
-        return LogLines(structured=self.config.structured_logs)
+        return LogLines(form=self.config.log_lines)
 
     def _hear_signals(self) -> None:
         for number in SIGNALS:
@@ -303,6 +306,7 @@ class Running:
             await pool.close()
         self.gateway.close()
         await self.audit.close()
+        await self.traces.close(self.ending.left)
         self.doors.close()
         self._notify.close()
         await self.lines.close()

@@ -9,6 +9,7 @@ import logging
 import resource
 import sys
 
+from proxy.serve.logforms import LogFormat
 from proxy.serve.logline import LineFormatter, Messages
 
 _PR_SET_DUMPABLE = 4
@@ -48,10 +49,10 @@ def settle() -> None:
             ctypes.CDLL(None).malloc_trim(0)
 
 
-def configure_logging(*, structured: bool, quiet: bool, debug: bool) -> Messages:
+def configure_logging(*, form: LogFormat, quiet: bool, debug: bool) -> Messages:
     """Our own loggers at the asked level; libraries only from WARNING on.  -> the handler of all of them."""
     handler = Messages()
-    handler.setFormatter(LineFormatter(structured=structured))
+    handler.setFormatter(LineFormatter(form))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.ERROR if quiet else logging.WARNING)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +25,16 @@ Examples:
   signing-proxy audit verify --config-file config/production.yaml --anchor 4711:9f86d08…
   signing-proxy audit show --config-file config/production.yaml --unfinished
 """
+_TIME = re.compile(r"\d{4}(-\d\d(-\d\d(T(\d\d(:\d\d(:\d\d(\.\d{1,3})?)?)?)?Z?)?)?)?\Z")
 _FILES = click.argument("files", nargs=-1, metavar="[FILE]…", type=click.Path(path_type=Path))
+
+
+def _moment(ctx: click.Context, param: click.Parameter, text: str | None) -> str | None:
+    """The beginning of a time as the trail writes it."""
+    if text is not None and _TIME.match(text) is None:
+        raise click.BadParameter("This is no time. Write the beginning of one in UTC, such as 2026-11-21 or "
+                                 "2026-11-21T10:00.", ctx, param)
+    return text.removesuffix("Z") if text is not None else None
 
 
 @click.group(epilog=EPILOG)
@@ -73,8 +83,9 @@ Lines are shown as they stand; 'audit verify' judges them.
 """)
 @_FILES
 @config_file_option
-@click.option("--since", metavar="TIME", help="From this moment on: 2026-11-21, or 2026-11-21T10:00 (UTC).")
-@click.option("--until", metavar="TIME", help="Before this moment.")
+@click.option("--since", metavar="TIME", callback=_moment,
+              help="From this moment on: 2026-11-21, or 2026-11-21T10:00 (UTC).")
+@click.option("--until", metavar="TIME", callback=_moment, help="Before this moment.")
 @click.option("--application", help="Of this application.")
 @click.option("--route", help="Of this route.")
 @click.option("--method", help="With this method.")
@@ -122,10 +133,16 @@ def _calls(files: list[Path], *, unfinished: bool) -> Iterator[Link]:
 def _named(files: tuple[Path, ...], config_file: str | None) -> list[Path]:
     if files:
         return list(files)
-    settings = load_config(config_file).audit if config_file is not None else None
-    if settings is None:
+    config = load_config(config_file) if config_file is not None else None
+    if config is None or config.audit is None:
         raise click.UsageError("No audit trail is named. Give its FILE, or a --config-file with audit in it.")
-    return [Path(settings.file)]
+    if config.workers > 1:
+        from proxy.app.workers.worker import numbered
+
+        each = ", ".join(numbered(config.audit.file, worker) for worker in range(1, config.workers + 1))
+        raise click.UsageError(f"Each of the {config.workers} workers writes a trail of its own. Give one as FILE: "
+                               f"{each}.")
+    return [Path(config.audit.file)]
 
 
 def _head(text: str) -> Head:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from proxy.app.listeners import tls_context
 from proxy.app.token_files import AdminTokens
+from proxy.app.tracing import try_traces
 from proxy.audit.place import judge as judge_trail
 from proxy.cli import applications, authorities, material
 from proxy.cli.rows import Row
@@ -90,6 +91,12 @@ def _files(config: Config) -> Iterator[Row]:
             yield Row("file", "audit", True, judge_trail(config.audit.file))
         except ProxyError as error:
             yield Row.problem("file", "audit", error)
+    if config.traces is not None:
+        try:
+            try_traces(config.traces)
+            yield Row("file", "traces", True, "spans can be sent")
+        except ProxyError as error:
+            yield Row.problem("file", "traces", error)
 
 
 def _listeners(config: Config) -> Iterator[Row]:

@@ -21,6 +21,11 @@ INTERRUPTED = 130
 BROKEN_PIPE = 141
 
 
+# What click before 8.2 does not raise: it prints the help by itself.
+_NO_ARGUMENTS: tuple[type[click.UsageError], ...] = tuple(
+    found for found in (getattr(click.exceptions, "NoArgsIsHelpError", None),) if found is not None)
+
+
 class CommandFailed(Exception):
     """A failure that only the command line knows.  It ends with 1."""
 
@@ -47,6 +52,9 @@ def guarded(command: Callable[[], object]) -> NoReturn:
 def _code_of(command: Callable[[], object]) -> int:
     try:
         result = command()
+    except _NO_ARGUMENTS as error:
+        error.show()
+        return REFUSED
     except click.ClickException as error:
         complain("usage" if isinstance(error, click.UsageError) else "failed", _usage_sentence(error))
         return error.exit_code

@@ -10,6 +10,7 @@ import click
 
 from proxy.cli.failures import FAILED
 from proxy.cli.output import dim
+from proxy.cli.settings import UNNAMED
 from proxy.errors import ConfigInvalid
 
 USUAL = "proxy.yaml"
@@ -34,7 +35,7 @@ def unconfigured(error: ConfigInvalid) -> ConfigInvalid:
                               "without a bank: --with-emulator."),
             ("", "The bank's sandbox needs no key: signing-proxy init --profile nordea-sandbox --client-id ID "
                  "--client-secret-file FILE --skip-signature")]
-    return ConfigInvalid([*ways, *error.problems])
+    return ConfigInvalid([*ways, *(problem for problem in error.problems if problem != UNNAMED)])
 
 
 def offer() -> str | None:

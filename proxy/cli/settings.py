@@ -35,6 +35,8 @@ _SCALARS = (
     click.option("--quiet", is_flag=True, default=None, help="Log errors only."),
     click.option("--debug-logs", is_flag=True, default=None, help="Log more, still without values or secrets."),
     click.option("--structured-logs", is_flag=True, default=None, help="Log lines as JSON."),
+    click.option("--log-format", type=click.Choice(("text", "json", "ecs", "otel")),
+                 help="How log lines are written.  [text]"),
     click.option("--unsafe-listen", is_flag=True, default=None,
                  help="Listen beyond loopback without a client token."),
     ca_directory,
@@ -63,9 +65,18 @@ def address_flags(function: F) -> F:
     return _ADDRESS(_LISTEN_PORT(function))
 
 
+UNNAMED = ("--config-file", "No file is named. Name one, or make one with 'signing-proxy init'.")
+
+
 def load_config(path: str | None, flags: Mapping[str, object] | None = None) -> Config:
     """Flags over environment over file.  Raises ConfigInvalid and its kin."""
     from proxy.config.load import load
+    from proxy.errors import ConfigInvalid
 
     given = {name: value for name, value in (flags or {}).items() if value is not None}
-    return load(path, os.environ, given)
+    try:
+        return load(path, os.environ, given)
+    except ConfigInvalid as error:
+        if path is None and tuple(place for place, _ in error.problems) == ("routes", "applications"):
+            error.problems.insert(0, UNNAMED)
+        raise

@@ -12,6 +12,7 @@ from proxy.config.listener_checks import check_listeners
 from proxy.config.model import Config, EgressProxy
 from proxy.config.problems import Problems, below
 from proxy.config.route_checks import check_routes
+from proxy.config.trace_checks import check_traces
 from proxy.core.headers import SECRET_NAMES, canonical
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -30,6 +31,8 @@ def check(config: Config, problems: Problems) -> None:
     _check_workers(config, problems)
     check_interception(config, problems)
     check_destinations(config, problems)
+    if config.traces is not None:
+        check_traces(config.traces, problems)
     if config.egress_proxy is not None:
         _check_egress(config.egress_proxy, problems)
 

@@ -19,7 +19,9 @@ from proxy.keys.credentials import CredentialSettings
 from proxy.keys.pkcs11 import Pkcs11Key
 from proxy.keys.rotation import NextKey, Rotation
 from proxy.keys.vault.settings import TransitKey, VaultField, VaultKey, VaultSettings
+from proxy.serve.logforms import LogFormat
 from proxy.serve.shaping import ShapingSettings
+from proxy.serve.traces.settings import TraceSettings
 from proxy.wire.breaker import BreakerSettings
 from proxy.wire.limits import Bytes, Count, Limits, Timeouts
 
@@ -249,6 +251,8 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         "Keep calls under the burst limits that the bank's answers name; `{}` switches it on."))] = None
     audit: Annotated[AuditSettings | None, Meta(description=(
         "Keep a record of everything that is signed ([how](audit.md))."))] = None
+    traces: Annotated[TraceSettings | None, Meta(description=(
+        "Send OpenTelemetry traces to a collector ([how](operations.md#traces))."))] = None
     self_verify: Annotated[bool | None, Meta(description=(
         "Before a request is sent, parse its bytes again and check signature, digest and headers with the "
         "certificate's public key, by code that shares nothing with the signer; a mismatch is 500 and is not sent. By "
@@ -268,7 +272,11 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         "exit code 0."))] = False
     quiet: Annotated[bool, Meta(description="Log errors only.")] = False
     debug_logs: Annotated[bool, Meta(description="Log more, still without values or secrets.")] = False
-    structured_logs: Annotated[bool, Meta(description="Log lines as JSON.")] = False
+    structured_logs: Annotated[bool, Meta(description="Log lines as JSON; the same as `log_format: json`.")] = False
+    log_format: Annotated[LogFormat | None, Meta(description=(
+        "Log lines as `text`, as `json` with our own names, or as JSON with those of the Elastic Common Schema (`ecs`) "
+        "or of OpenTelemetry (`otel`) ([names](operations.md#names-that-other-programs-know)). By default what "
+        "`structured_logs` says."))] = None
     hint_header: Annotated[bool, Meta(description=(
         "Tell callers why the bank refused, in an answer header `Signing-Proxy-Hint`; the answer's head then waits for "
         "its body, up to 16 KiB."))] = False
@@ -279,6 +287,11 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     @property
     def needs_vault(self) -> bool:
         return any(application.needs_vault for application in self.applications.values())
+
+    @property
+    def log_lines(self) -> LogFormat:
+        """How the log is written."""
+        return self.log_format or ("json" if self.structured_logs else "text")
 
     def all_listeners(self) -> dict[str, Listener]:
         """Every listener by name, the main one first, with what they take over from it."""

@@ -22,17 +22,18 @@ from proxy.keys.pkcs11 import Pkcs11Key
 from proxy.keys.rotation import NextKey, Rotation
 from proxy.keys.vault.settings import TransitKey, VaultAppRole, VaultField, VaultKey, VaultKubernetes, VaultSettings
 from proxy.serve.shaping import ShapingSettings
+from proxy.serve.traces.settings import TraceSettings
 from proxy.wire.breaker import BreakerSettings
 from proxy.wire.limits import Limits, Timeouts
 
 STRUCTS: tuple[type[Struct], ...] = (
     Config, Application, Pkcs11Key, NextKey, Rotation, Route, Listener, ListenerTls, Destination, EgressProxy,
-    AuditSettings, Limits, Timeouts, BreakerSettings, ShapingSettings, VaultSettings, VaultAppRole,
-    VaultKubernetes, VaultKey, VaultField, TransitKey)
+    AuditSettings, TraceSettings, Limits, Timeouts, BreakerSettings, ShapingSettings, VaultSettings,
+    VaultAppRole, VaultKubernetes, VaultKey, VaultField, TransitKey)
 FLAGS = frozenset((
     "address", "port", "admin_address", "admin_port", "admin_token_file", "unsafe_listen", "ca_directory",
     "timed_reload", "min_sigterm_delay", "max_sigterm_delay", "exit_zero_on_sigterm", "quitquitquit", "inspect",
-    "workers", "quiet", "debug_logs", "structured_logs"))
+    "workers", "quiet", "debug_logs", "structured_logs", "log_format"))
 """Scalar keys that `signing-proxy run` also takes as flags."""
 
 SCHEMA_FILE = Path("config/schema.json")

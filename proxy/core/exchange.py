@@ -32,7 +32,7 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
     the bank's.  sent: whether the bank may have received the request.  form: how the caller asked: "" for a request to
     the proxy itself, "absolute" and "connect" for one through it (RFC 9112 section 3.2), "replay" for one that the
     inspector sends again.  destination: host:port of what is none of the banks, and policy: what the rule for it says.
-    client_name: from the client's certificate.
+    client_name: from the client's certificate.  trace_id, span_id: of our server span, where traces are on.
     """
 
     request_id: str
@@ -58,6 +58,8 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
     key: str = ""
     notes: tuple[str, ...] = ()
     traceparent: str = ""
+    trace_id: str = ""
+    span_id: str = ""
     bank_id: str = ""
     bank_message_id: str = ""
     timings: Timings = Timings()

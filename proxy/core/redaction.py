@@ -39,7 +39,8 @@ _URLS = frozenset((b"location", b"content-location", b"referer", b"link", b"refr
 _SPACED = re.compile(rb'"[ \t\r\n]+:')
 _SIGNS = (b"eyJ", b"PRIVATE", b"earer ", b"asic ", b"EARER ", b"ASIC ")
 """A text with none of these holds no secret that is known by its shape."""
-_NAMES = 4096
+_NAMES, _LONGEST = 4096, 64
+"""How many names in JSON are remembered as harmless, and of how many bytes at most."""
 
 
 class Known:
@@ -151,7 +152,7 @@ class Masks:
     def _is_harmless(self, name: bytes) -> bool:
         if b"\\" in name or is_secret(name.decode("latin-1"), in_errors=False):
             return False
-        if len(self._harmless) < _NAMES:
+        if len(self._harmless) < _NAMES and len(name) <= _LONGEST:
             self._harmless.add(name)
         return True
 
@@ -223,8 +224,9 @@ class Masks:
 
 
 def _has_secret_parameter(target: bytes) -> bool:
+    """Those of a path stand behind ";" (RFC 3986 section 3.3)."""
     query = target.partition(b"?")[2]
-    return b";" in query or b"#" in query or any(_names_secret(pair.partition(b"=")[0]) for pair in query.split(b"&"))
+    return b";" in target or b"#" in target or any(_names_secret(pair.partition(b"=")[0]) for pair in query.split(b"&"))
 
 
 def _names_secret(name: bytes) -> bool:

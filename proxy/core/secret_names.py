@@ -36,21 +36,35 @@ _HARMLESS: Final = frozenset((
 _SEPARATORS = re.compile(r"[^a-z0-9]")
 
 
-@lru_cache(maxsize=1024)
+_LONGEST: Final = 64
+"""Characters of a name that are looked at, and the longest that is remembered: a stranger chooses what we keep."""
+
+
 def header_is_shown(name: bytes, more: frozenset[bytes] = frozenset()) -> bool:
     """name: lower case.  more: names that the operator has added."""
+    return _judged(name, more) if len(name) <= _LONGEST else _judge(name, more)
+
+
+def _judge(name: bytes, more: frozenset[bytes]) -> bool:
     if name in SHOWN_HEADERS or name in more:
         return True
     return name.startswith(SHOWN_PREFIXES) and not is_secret(name.decode("latin-1"), in_errors=False)
 
 
-@lru_cache(maxsize=4096)
+_judged = lru_cache(maxsize=1024)(_judge)
+
+
 def is_secret(name: str, *, in_errors: bool) -> bool:
     """Whether the value of a parameter or key of this name is masked; case and separators do not count.
 
     in_errors: it stands in a list of errors, where "code" says what is wrong.
     """
-    plain = _SEPARATORS.sub("", name[:64].lower())
+    return _is_secret(name[:_LONGEST], in_errors=in_errors)
+
+
+@lru_cache(maxsize=4096)
+def _is_secret(name: str, *, in_errors: bool) -> bool:
+    plain = _SEPARATORS.sub("", name.lower())
     if plain in _HARMLESS:
         return False
     if plain in EXACT:

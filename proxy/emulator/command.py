@@ -97,12 +97,15 @@ Examples:
   signing-proxy emulator --sandbox
 """
 
+_PORT = click.IntRange(0, 65535)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command(epilog=EPILOG)
-@click.option("--port", default=9443, show_default=True, help="HTTPS port of the bank, on loopback; 0 takes any.")
-@click.option("--control-port", default=9444, show_default=True, help="Port that tells verdicts and takes faults.")
+@click.option("--port", default=9443, show_default=True, type=_PORT,
+              help="HTTPS port of the bank, on loopback; 0 takes any.")
+@click.option("--control-port", default=9444, show_default=True, type=_PORT,
+              help="Port that tells verdicts and takes faults.")
 @click.option("--directory", default=".run/emulator", show_default=True, help="Keys and certificates live here.",
               type=click.Path(file_okay=False, path_type=Path))
 @click.option("--client-id", default=CLIENT_ID, show_default=True, help="X-IBM-Client-Id the bank expects.")

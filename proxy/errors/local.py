@@ -52,6 +52,12 @@ LOCAL = (
             "Use the demo key from the bank's documentation, or signature: skip."),
     Problem("secret_missing", 0, "A credential is missing or empty.",
             "Check the file, the environment variable or the field in Vault."),
+    # --- traces, never by HTTP
+    Problem("otel_missing", 0, "The Python packages that send traces are not installed.",
+            "Install the extra: pip install 'psd2-signing-proxy[otel]', for grpc 'psd2-signing-proxy[otel-grpc]', or "
+            "remove traces from the configuration."),
+    Problem("traces_unusable", 0, "Traces cannot be sent as they are configured.",
+            "Correct what the detail names: a key under traces, its files, or an OTEL_ variable."),
     # --- the audit trail, never by HTTP
     Problem("audit_unusable", 0, "The file of the audit trail cannot be used.",
             "Name a regular file of this user, mode 0600, in a directory that nobody else may write to, on a disk with "

@@ -107,6 +107,8 @@ class Admin:
             connection.answer(given)
         elif isinstance(given, Coroutine):
             self._begin(connection, given)
+        elif request.method == b"HEAD":     # which has no body, and whoever reads on would take one for an answer
+            connection.answer(answer(200, b"text/event-stream", b""))
         else:
             connection.call = given
             given.begin(connection)

@@ -22,6 +22,7 @@ from proxy.serve.route import Route
 from proxy.serve.rulings import LIMIT
 from proxy.serve.sealing import signing_failure
 from proxy.serve.shaping import Shaper
+from proxy.serve.traces.finished import Trace
 from proxy.wire.application import Caller
 from proxy.wire.channel import Channel
 from proxy.wire.ticket import Ticket
@@ -45,6 +46,9 @@ class Call:
         self._resigning = Resigning(route.slots, request.method)
         self._waits: Held | None = None         # a refusal whose head gets a hint when its body is whole
         self._over = False
+
+    def traced(self, trace: Trace) -> None:
+        self._recording.trace = trace
 
     def begin(self, draft: Draft) -> None:
         """The request is complete and prepared: find a connection, then seal."""
@@ -76,6 +80,8 @@ class Call:
         recording = self._recording
         draft = recording.draft
         assert draft is not None
+        if self._over:                  # a fault of ours has left it in line: its caller was told "not sent"
+            raise ProxyError("internal_error")
         self._ticket = ticket
         identity = self._resigning.ring().current       # captured once per attempt: a reload cannot split a request
         if identity is None or (identity.key is None and not draft.rules.skip):
@@ -120,6 +126,7 @@ class Call:
             try:
                 signature = signer.sign(plan.signature_base)
             except Exception as error:
+                recording.sealed(None, b"", began)
                 raise signing_failure(error) from error
             recording.sealed(plan, signature, began)
             return self._whole(plan, signature)

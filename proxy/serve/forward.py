@@ -16,6 +16,7 @@ from proxy.core.target import path_of
 from proxy.errors import ProxyError, Refused, Sent, UpstreamFailed
 from proxy.serve.inside import client_name
 from proxy.serve.problems import problem
+from proxy.serve.recording import plain_text
 from proxy.serve.telemetry import method_label
 from proxy.wire.connection import Connection
 from proxy.wire.limits import Timeouts
@@ -202,5 +203,6 @@ class Forward:
             detail=error.detail if error is not None else "", sent=sent,  # type: ignore[arg-type]
             attempts=0, request_bytes=self._size, response_bytes=self._received,
             notes=(REPORTED,) if self.verdict.policy == "report" else (),
+            traceparent=plain_text(self.request.first(b"traceparent")),
             timings=Timings(upstream=self._upstream,
                             total=perf_counter() - self._started if self._started else 0.0)), None)

@@ -30,11 +30,12 @@ from proxy.serve.inside import client_name, destination_of, form_of
 from proxy.serve.interception import Interception
 from proxy.serve.passages import Passages
 from proxy.serve.problems import problem
-from proxy.serve.recording import Observer, Recording
+from proxy.serve.recording import Observer, Recording, plain_text
 from proxy.serve.route import Route
 from proxy.serve.rulings import Ruling
 from proxy.serve.sealing import Sealing
 from proxy.serve.telemetry import WATCHED_FIELDS, Telemetry, method_label
+from proxy.serve.traces.tracer import Tracer
 from proxy.wire.application import Answer, Caller
 from proxy.wire.connection import Connection
 from proxy.wire.limits import Limits, Timeouts
@@ -66,6 +67,8 @@ class Gateway:
         self.audit: Auditing | None = None
         self.kept = 0
         self.hint: Hint | None = None
+        self.tracer: Tracer | None = None
+        self.propagator: Tracer | None = None       # the same one, where the bank is told of our spans
         self._observers: tuple[Observer, ...] = ()
         self.clock = Clock()
         self.sealing = Sealing()
@@ -128,12 +131,13 @@ class Gateway:
         except Exception as error:      # noqa: BLE001 - no call is left without an answer, and no caller sees a traceback
             call.crashed(error)
 
-    @staticmethod
-    def _seal(call: Call, request: Request) -> None:
+    def _seal(self, call: Call, request: Request) -> None:
         draft = prepare(request, call.route.rules)
         replaced = call.route.rules.headers.replaced(request.fields) if request.fields else ()
         if replaced:
             draft.notes = (*draft.notes, *[f"replaced:{name}" for name in replaced])
+        if self.propagator is not None:
+            call.traced(self.propagator.pass_on(draft))
         call.begin(draft)
 
     def refuse(self, connection: Caller, request: Request | None, error: Refused) -> Answer:
@@ -145,6 +149,7 @@ class Gateway:
             application="", method=method_label(request.method) if request is not None else "none",
             path=self._path(request), status=error.problem.status, outcome="refused", refused_by="proxy",
             code=error.code, detail=error.detail, request_bytes=len(request.body) if request is not None else 0,
+            traceparent=plain_text(request.first(b"traceparent")) if request is not None else "",
             timings=Timings()), None, None, request)
         return problem(error, request_id, "no")
 
@@ -217,6 +222,8 @@ class Gateway:
     def _write(self, exchange: Exchange, ruling: Ruling | None, recording: Recording | None,
                request: Request | None = None) -> None:
         self._telemetry.record(exchange, ruling)
+        if self.tracer is not None:
+            exchange = self.tracer.over(exchange, ruling, recording, request)
         self._tell(exchange, ruling, recording, request)
 
     def _tell(self, exchange: Exchange, ruling: Ruling | None, recording: Recording | None,

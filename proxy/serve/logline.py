@@ -23,7 +23,9 @@ from typing import Protocol
 import msgspec
 
 from proxy.core.exchange import Exchange
+from proxy.core.trace_context import parse
 from proxy.errors import PROBLEMS
+from proxy.serve.logforms import LogFormat, as_ecs, as_otel
 
 _EVERY = 0.05
 _WAITING = 10_000
@@ -32,7 +34,7 @@ _LAST_WORDS = 1.0
 FIELDS = ("time", "level", "event", "request_id", "client", "client_name", "listener", "form", "destination", "policy",
           "route", "application", "method", "path", "status", "outcome", "refused_by", "code", "detail", "hint", "sent",
           "attempts", "total_ms", "queue_ms", "sign_ms", "upstream_ms", "request_bytes", "response_bytes", "key",
-          "notes", "traceparent", "bank_id", "bank_message_id")
+          "notes", "traceparent", "trace_id", "span_id", "bank_id", "bank_message_id")
 """In the order they are written; an empty one is left out.  docs/operations.md says what each means."""
 
 
@@ -45,7 +47,8 @@ _BEFORE_STATUS = ("request_id", "client", "client_name", "listener", "form", "de
                   "application", "method", "path")
 _AFTER_STATUS = ("outcome", "refused_by", "code", "detail")
 _AFTER_HINT = ("sent", "attempts")
-_AFTER_TIMES = ("request_bytes", "response_bytes", "key", "notes", "traceparent", "bank_id", "bank_message_id")
+_AFTER_TIMES = ("request_bytes", "response_bytes", "key", "notes", "traceparent")
+_AFTER_TRACE = ("bank_id", "bank_message_id")
 _PLAIN = re.compile(r"[!#-<>-~]+").fullmatch
 _Waiting = tuple[float, Exchange | dict[str, object]] | bytes
 
@@ -65,7 +68,17 @@ def describe(exchange: Exchange) -> dict[str, object]:
         if seconds:
             fields[name] = round(seconds * 1000, 3)
     _add(fields, exchange, _AFTER_TIMES)
+    _trace(fields, exchange)
+    _add(fields, exchange, _AFTER_TRACE)
     return fields
+
+
+def _trace(fields: dict[str, object], exchange: Exchange) -> None:
+    """Our own span where there is one, else the caller's."""
+    if exchange.trace_id:
+        fields["trace_id"], fields["span_id"] = exchange.trace_id, exchange.span_id
+    elif exchange.traceparent and (parent := parse(exchange.traceparent)) is not None:
+        fields["trace_id"], fields["span_id"] = parent.trace_id, parent.span_id
 
 
 def went_well(exchange: Exchange) -> bool:
@@ -93,6 +106,17 @@ def _quoted(text: str) -> str:
     return json.dumps(text).replace("\x7f", "\\u007f")
 
 
+def written(fields: dict[str, object], form: LogFormat) -> bytes:
+    """One line, without its end."""
+    if form == "text":
+        return as_text(fields).encode()
+    if form == "ecs":
+        fields = as_ecs(fields)
+    elif form == "otel":
+        fields = as_otel(fields)
+    return msgspec.json.encode(fields)
+
+
 class RequestLog(Protocol):
     """Where the line of a request goes."""
 
@@ -105,10 +129,10 @@ class LogLines:
     The thread is a daemon: when nobody reads the log any more, the process ends all the same.
     """
 
-    def __init__(self, write: Callable[[bytes], object] | None = None, *, structured: bool) -> None:
+    def __init__(self, write: Callable[[bytes], object] | None = None, *, form: LogFormat) -> None:
         """write: takes whole lines and may block; by default standard error."""
         self._write = write or to_stderr
-        self._structured = structured
+        self._form = form
         self._waiting: deque[_Waiting] = deque()
         self._batches: SimpleQueue[deque[_Waiting] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -170,9 +194,7 @@ class LogLines:
 
     def _line(self, when: float, what: Exchange | dict[str, object]) -> bytes:
         fields = {"time": timestamp(when), **(what if isinstance(what, dict) else describe(what))}
-        if self._structured:
-            return msgspec.json.encode(fields) + b"\n"
-        return as_text(fields).encode() + b"\n"
+        return written(fields, self._form) + b"\n"
 
     async def close(self) -> None:
         """Writes what waits, for at most a second: a log that nobody reads does not keep the process."""
@@ -227,13 +249,13 @@ class Messages(logging.Handler):
 class LineFormatter(logging.Formatter):
     """The program's own messages in the same shape as request lines; an exception shows its type, never its text."""
 
-    def __init__(self, *, structured: bool) -> None:
+    def __init__(self, form: LogFormat) -> None:
         super().__init__()
-        self._structured = structured
+        self._form = form
 
     def format(self, record: logging.LogRecord) -> str:
         fields: dict[str, object] = {"time": timestamp(record.created), "level": record.levelname.lower(),
                                      "event": "message", "message": record.getMessage()}
         if record.exc_info and record.exc_info[0] is not None:
             fields["exception"] = record.exc_info[0].__name__
-        return msgspec.json.encode(fields).decode() if self._structured else as_text(fields)
+        return written(fields, self._form).decode()

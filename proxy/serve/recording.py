@@ -20,6 +20,7 @@ from proxy.keys.keyring import Identity
 from proxy.serve.route import Route
 from proxy.serve.rulings import LIMIT, Ruling, ruling_of
 from proxy.serve.telemetry import method_label
+from proxy.serve.traces.finished import Trace
 
 
 class Observer(Protocol):
@@ -44,13 +45,13 @@ class Recording:
     intent: what the audit trail was told last before a signature.
     answer: the beginning of the answer's body as it came, as far as somebody wants it; else None.
     received: bytes of the answer's body.  dialled: how long the connection took, 0 for one that was there.
-    case, diagnosis: of a refusal, once somebody has asked why.
+    case, diagnosis: of a refusal, once somebody has asked why.  trace: where the bank was told of it.
     Times are those of perf_counter; durations are seconds.
     """
 
     __slots__ = ("answer", "attempts", "case", "client", "client_name", "diagnosis", "dialled", "draft", "form",
                  "identity", "intent", "key", "limit", "plan", "received", "request", "request_id", "response", "route",
-                 "sealed_at", "signature", "signing", "size", "started", "upstream")
+                 "sealed_at", "signature", "signing", "size", "started", "trace", "upstream")
 
     def __init__(self, request: Request, route: Route, *, request_id: str, client: str, client_name: str,
                  form: Form) -> None:
@@ -70,6 +71,7 @@ class Recording:
         self.answer: bytearray | None = None
         self.case: Case | None = None
         self.diagnosis: Diagnosis | None = None
+        self.trace: Trace | None = None
         self.attempts = self.received = self.size = self.limit = 0
         self.started = self.sealed_at = self.signing = self.upstream = self.dialled = 0.0
 
@@ -119,7 +121,7 @@ class Recording:
             detail=error.detail if error is not None else "", sent=sent,  # type: ignore[arg-type]
             attempts=self.attempts, request_bytes=self.size, response_bytes=self.received,
             key=self.key[:16], notes=draft.notes if draft is not None else (),
-            traceparent=_text(self.request.first(b"traceparent")), bank_id=self._bank_id(),
+            traceparent=plain_text(self.request.first(b"traceparent")), bank_id=self._bank_id(),
             bank_message_id=ruling.message_id if ruling is not None else "",
             timings=Timings(queue=max(0.0, self.sealed_at - self.signing - self.started) if self.attempts else 0.0,
                             sign=self.signing, upstream=self.upstream, total=total))
@@ -134,10 +136,10 @@ class Recording:
         return path_in_full(path) if full else path_template(path)
 
     def _bank_id(self) -> str:
-        return _text(self.response.first(b"x-global-transaction-id")) if self.response is not None else ""
+        return plain_text(self.response.first(b"x-global-transaction-id")) if self.response is not None else ""
 
 
-def _text(value: bytes | None) -> str:
+def plain_text(value: bytes | None) -> str:
     """A header value for the log, if it is short and plain."""
     if not value or len(value) > 128 or not value.isascii():
         return ""

@@ -117,6 +117,9 @@ class Shaper:
                 continue
             self._windows.setdefault(name, _Window(limit)).sized(limit)
             names.append(name)
-        template = path_template(path)
-        if names and (template in self._names or len(self._names) < _PATHS):
-            self._names[template] = tuple(names)
+        if names:
+            template = path_template(path)
+            self._names.pop(template, None)
+            self._names[template] = tuple(names)        # the last ones stay, so that odd paths crowd out none in use
+            if len(self._names) > _PATHS:
+                del self._names[next(iter(self._names))]

@@ -86,6 +86,7 @@ class Telemetry:
                                   "verification and were not sent.", ("route",))
         self.audit_lines = Counts(prefix + "audit_lines", "Lines about requests in the audit trail.", ("kind",))
         self.audit_failures = Counts(prefix + "audit_failures", "What went wrong with the audit trail.", ("kind",))
+        self.spans = Counts(prefix + "spans", "Spans of traces, by what became of them.", ("outcome",))
         self._routes: dict[str, _Route] = {}
         self._labels: dict[tuple[str, str, int, str], tuple[str, ...]] = {}
         self._heads: dict[str, dict[bytes, tuple[bytes, float]]] = {}
@@ -132,7 +133,7 @@ class Telemetry:
         for counts in (self.requests, self.request_bytes, self.response_bytes, self.rejected, self.uncertain,
                        self.bank_failures, self.connections, self.shaped, self.handshakes, self.tunnels,
                        self.tunnel_bytes, self.reloads, self.rotations, self.vault_requests, self.self_verify,
-                       self.diagnoses, self.audit_lines, self.audit_failures):
+                       self.diagnoses, self.audit_lines, self.audit_failures, self.spans):
             yield counts.family()
 
     def seen(self, upstream: str, name: bytes, value: bytes) -> None:

@@ -132,6 +132,7 @@ def test_check_looks_at_it_and_changes_nothing(call, trail, tmp_path):
     (["--sent", "maybe"], ["r8"]),
     (["--since", "2026-09-21T14:13:23"], ["r2", "r8", "r7"]),
     (["--until", "2026-09-21T14:13:23"], ["r0", "r1"]),
+    (["--until", "2026-09-21T14:13:23Z"], ["r0", "r1"]),
     (["--application", "till"], []),
     (["--route", "nordea", "--method", "POST", "--until", "2026-09-21T14:13:22"], ["r0"]),
 ])
@@ -163,3 +164,12 @@ def test_a_file_that_is_no_trail_is_named(call, tmp_path, content):
     assert shown.stderr.startswith(f"signing-proxy: warning: There is no line of an audit trail in {path}. ")
     assert (judged.exit_code, judged.stderr) == (1, "")
     assert judged.stdout.startswith(f"broken: {path}")
+
+
+@pytest.mark.parametrize("command", ["verify", "show"])
+def test_each_of_several_workers_has_a_trail(call, tmp_path, command):
+    path = configured(tmp_path, tmp_path / "audit.jsonl")
+    path.write_text(path.read_text() + "workers: 2\n")
+    result = call("audit", command, "--config-file", path)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"Give one as FILE: {tmp_path}/audit-1.jsonl, {tmp_path}/audit-2.jsonl." in result.stderr

@@ -253,3 +253,13 @@ class TestConfig:
     def test_the_file_may_be_named_by_the_environment(self, process, configure):
         done = process("config", "show", SIGNING_PROXY_CONFIG_FILE=str(configure(port=8081)))
         assert (done.stderr, yaml.safe_load(done.stdout)["port"]) == (b"", 8081)
+
+
+def test_traces_are_made_ready_and_none_is_sent(call, configure, tmp_path):
+    headers = tmp_path / "headers"
+    headers.write_text("authorization: Bearer hidden")
+    headers.chmod(0o600)
+    path = configure(traces={"endpoint": "http://127.0.0.1:1", "headers_file": str(headers)})
+    assert rows(call("check", "--config-file", path, "--json"))["file", "traces"]["ok"]
+    headers.chmod(0o644)
+    assert rows(call("check", "--config-file", path, "--json"))["file", "traces"]["code"] == "key_permissions"

@@ -71,6 +71,32 @@ def test_no_summary_or_example_of_a_help_is_cut():
     assert list(cut(program, click.Context(program, info_name="signing-proxy", terminal_width=80))) == []
 
 
+@pytest.mark.parametrize("words", [(), ("cert",), ("audit",)])
+def test_a_group_alone_prints_its_help(process, words):
+    result = process(*words)
+    assert result.returncode == 2
+    assert (result.stdout + result.stderr).decode().startswith("Usage: signing-proxy ")
+    assert len((result.stdout + result.stderr).splitlines()) > 10
+
+
+@pytest.mark.parametrize("command", [("check",), ("config", "show"), ("ca", "show")])
+def test_without_a_configuration_it_is_said_how_to_name_one(call, command):
+    result = call(*command)
+    assert result.exit_code == 1
+    told = result.stdout + result.stderr
+    assert told.count("--config-file: No file is named. Name one, or make one with 'signing-proxy init'.") == 1
+
+
+@pytest.mark.parametrize("words", [("emulator", "--port", "65536"), ("emulator", "--control-port", "-1"),
+                                   ("audit", "show", "--since", "yesterday", "x"),
+                                   ("audit", "show", "--until", "2026-11-21T1", "x")])
+def test_a_value_that_is_none_is_told(call, words):
+    result = call(*words)
+    assert (result.exit_code, result.stdout, len(result.stderr.splitlines())) == (2, "", 1)
+    option = next(word for word in words if word.startswith("--"))
+    assert result.stderr.startswith(f"signing-proxy: usage: Invalid value for '{option}': ")
+
+
 @pytest.mark.parametrize("command", [("verify", "--explain"), ("explain",)])
 def test_a_file_that_is_not_there_is_named(call, command, tmp_path):
     result = call(*command, tmp_path / "gone.txt")

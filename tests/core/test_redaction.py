@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -103,6 +104,7 @@ def test_where_something_was_masked_is_told():
     (b"/a?token=", "/a?token="),
     (b"/a?x=eyJhbGciOi.eyJzdWIi.c2ln", "/a?x=#"),
     (b"/plain/path", "/plain/path"),
+    (b"/a;token=abc/b", "/a;token=#"),
 ])
 def test_targets(target, wanted):
     assert masked(masks().target(target, "URL")) == wanted
@@ -280,3 +282,17 @@ def test_nothing_is_refused(body, name):
 def test_deep_nesting_ends_somewhere():
     text = b'{"a":' * 5000 + b'"hidden"'
     assert b"hidden" not in replaced_values(text, lambda name, in_errors: False, lambda _: b'"x"')
+
+
+def test_names_of_strangers_do_not_stay_in_memory():
+    known = Known(b"0" * 16)
+    tracemalloc.start()
+    try:
+        for number in range(100):
+            name = b"%d" % number + b"a" * 50_000
+            Masks(known).body(b'{"%b":1}' % name, "body")
+            Masks(known).fields([(name, name, b"x")], "request header")
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 1_000_000

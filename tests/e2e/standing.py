@@ -105,7 +105,7 @@ class Lines:
         self.events: list[dict[str, object]] = []
         self._bell = Bell()
 
-    def opened(self, *, structured: bool) -> Lines:
+    def opened(self, *, form: str) -> Lines:
         return self
 
     def record(self, exchange: Exchange) -> None:

@@ -11,9 +11,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from proxy.audit.settings import AuditSettings
 from proxy.config.model import Destination
 from proxy.errors import PROBLEMS
+from proxy.serve.logforms import NAMES
 from proxy.serve.logline import DIAGNOSIS_FIELDS, FIELDS
 from proxy.serve.shaping import ShapingSettings
+from proxy.serve.traces.settings import TraceSettings
 from proxy.wire.limits import Limits, Timeouts
+from tests.e2e.collector import running
 from tests.e2e.line import eventually, get, post
 from tests.e2e.tunnels import connect, tunnelled
 
@@ -26,6 +29,7 @@ WITH_VAULT = {
     "signing_proxy_vault_token_expiry_timestamp_seconds": ("gauge", set()),
 }
 """Those have samples only where Vault is used: tests/e2e/test_vault_signs.py reads them."""
+KINDS = {"server": "server", "internal": "signing", "client": "client"}
 
 
 WITH_WORKERS = {
@@ -88,7 +92,7 @@ async def test_the_table_of_metrics_is_what_a_scrape_gives(bank, proxy):
     for family in text_string_to_metric_families((await proxy.admin("/metrics")).body.decode()):
         name = family.name + ("_total" if family.type == "counter" else "")
         labels = {label for sample in family.samples for label in sample.labels} - {"le"}
-        if name in WITH_VAULT:
+        if name in WITH_VAULT or name == "signing_proxy_spans_total":
             continue
         if name.endswith("_created"):       # the library's own, one beside each counter and histogram
             continue
@@ -98,11 +102,30 @@ async def test_the_table_of_metrics_is_what_a_scrape_gives(bank, proxy):
                for name, kind, labels, _ in table("Metrics", "metric")}
     for elsewhere in (WITH_VAULT, WITH_WORKERS):
         assert {name: written.pop(name) for name in elsewhere} == elsewhere
+    assert written.pop("signing_proxy_spans_total") == ("counter", {"outcome"})     # tests/e2e/test_traces.py reads it
     assert written == live
 
 
 def test_the_table_of_fields_is_what_a_line_has():
     assert [names(field)[0] for field, _ in table("Log lines", "field")] == list(FIELDS)
+
+
+def test_the_names_for_other_programs_are_those_that_are_written():
+    rows = table("Names that other programs know", "field")
+    assert {names(field)[0]: (names(ecs)[0], names(otel)[0]) for field, ecs, otel in rows} == NAMES
+
+
+async def test_the_table_of_attributes_is_what_spans_have(bank, start_proxy):
+    async with running() as collector:
+        proxy = await start_proxy(bank, traces=TraceSettings(endpoint=collector.url, interval=0.01))
+        await proxy.ask(get("/personal/v5/accounts"))
+        bank.faults.add("close_after")
+        await proxy.ask(post("/echo"))
+        spans = await collector.until(6)
+    live = {(name, KINDS[span.kind]) for span in spans for name in span.attributes}
+    written = {(names(name)[0], kind) for name, kinds, _ in table("Traces", "attribute") for kind in kinds.split(", ")}
+    assert written - live == {("http.request.resend_count", "client"), ("error.type", "signing")}
+    assert live <= written
 
 
 def test_the_table_of_a_diagnosis_has_every_field():

@@ -19,7 +19,7 @@ from proxy.errors import ProxyError
 from proxy.serve.inspection import viewers
 from proxy.serve.inspection.tape import UNWATCHED
 from tests.e2e import inspecting
-from tests.e2e.inspecting import ask, exchange, exchanges, marks, replay, token, values, watching
+from tests.e2e.inspecting import HOST, ask, exchange, exchanges, marks, replay, token, values, watching
 from tests.e2e.line import eventually, get, post, request, reset
 from tests.e2e.tunnels import connect
 
@@ -412,6 +412,15 @@ async def test_pages_are_limited(bank, proxy, stack):
     for _ in range(8):
         await stack.enter_async_context(watching(proxy))
     assert (await ask(proxy, "events")).json["code"] == "overloaded"
+
+
+async def test_the_head_of_live_updates_is_no_more_than_a_head(proxy):
+    """Whatever came behind it would be read as the next answer on this connection."""
+    head = f"HEAD /inspector/api/events HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {token(proxy)}\r\n\r\n"
+    async with proxy.connect("admin") as line:
+        await line.send(head.encode())
+        assert (await line.reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+        assert (await line.ask(get("/livez"))).status == 200
 
 
 async def test_a_page_that_does_not_read_holds_up_nobody(bank, proxy):

@@ -105,3 +105,16 @@ async def test_a_route_that_leads_back_to_the_proxy(bank, start_proxy, closed_po
         answer = await looped.ask(get(f"/echo/{number}"))
         assert answer.problem == (403, "self_connect", "no")
     assert bank.received.total == 0
+
+
+async def test_a_call_that_was_answered_after_a_fault_of_ours_is_not_sent_later(bank, proxy, monkeypatch):
+    """It still stands in the pool's line, and the next connection would be its own."""
+    def broken() -> None:
+        raise LookupError("CANARY")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(proxy.pool, "_dial", broken)
+        assert (await proxy.ask(post("/echo"))).problem == (500, "internal_error", "no")
+    assert (await proxy.ask(get("/echo"))).status == 200
+    assert [one.method for one in bank.received] == ["GET"]
+    assert await proxy.metric("signing_proxy_requests_in_flight") == 0

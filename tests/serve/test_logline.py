@@ -21,7 +21,8 @@ FULL = Exchange(
     policy="tunnel", route="nordea", application="shop", method="POST",
     path="/x", status=502, outcome="failed", refused_by="proxy", code="upstream_closed", detail="d", sent="maybe",
     attempts=1, request_bytes=2, response_bytes=3, key="k", notes=("form_sorted", "content_type_added"),
-    traceparent="t", bank_id="b", bank_message_id="m", timings=Timings(.001, .002, .003, .0061))
+    traceparent="t", trace_id="a", span_id="s", bank_id="b", bank_message_id="m",
+    timings=Timings(.001, .002, .003, .0061))
 
 
 def test_every_field_in_its_order():
@@ -48,6 +49,13 @@ def test_what_is_empty_is_left_out_but_the_status():
     ("cut", 200, "warning"), ("client_gone", 200, "warning")])
 def test_levels(outcome, status, level):
     assert describe(msgspec.structs.replace(FULL, outcome=outcome, status=status))["level"] == level
+
+
+def test_a_callers_trace_is_named_where_we_have_none():
+    caller = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    line = describe(msgspec.structs.replace(FULL, traceparent=caller, trace_id="", span_id=""))
+    assert (line["trace_id"], line["span_id"]) == ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7")
+    assert "trace_id" not in describe(msgspec.structs.replace(FULL, trace_id="", span_id=""))
 
 
 def test_a_hint_is_ours_and_not_the_banks():
@@ -81,17 +89,17 @@ def test_timestamp():
     assert timestamp(1691994345.0625) == "2023-08-14T06:25:45.062Z"
 
 
-@pytest.mark.parametrize("structured", [True, False])
-async def test_lines_are_written_when_it_closes_at_the_latest(structured):
+@pytest.mark.parametrize("form", ["json", "text"])
+async def test_lines_are_written_when_it_closes_at_the_latest(form):
     stream = io.BytesIO()
-    lines = LogLines(stream.write, structured=structured)
+    lines = LogLines(stream.write, form=form)
     for number in range(3):
         lines.record(msgspec.structs.replace(FULL, request_id=f"id-{number}"))
     await lines.close()
     written = stream.getvalue().splitlines()
     assert len(written) == 3
     assert all(f"id-{number}".encode() in line for number, line in enumerate(written))
-    assert not structured or json.loads(written[0])["event"] == "request"
+    assert form == "text" or json.loads(written[0])["event"] == "request"
 
 
 async def test_a_log_that_takes_nothing_drops_and_counts_and_never_waits(monkeypatch):
@@ -101,7 +109,7 @@ async def test_a_log_that_takes_nothing_drops_and_counts_and_never_waits(monkeyp
         def write(self, data):
             raise OSError("disk full")
 
-    lines = LogLines(Broken().write, structured=True)
+    lines = LogLines(Broken().write, form="json")
     for _ in range(101):
         lines.record(FULL)
     assert lines.dropped == 1
@@ -113,8 +121,8 @@ async def test_a_log_that_takes_nothing_drops_and_counts_and_never_waits(monkeyp
 def test_an_exceptions_text_is_never_written():
     error = ValueError("secret-text")
     record = logging.LogRecord("proxy", logging.ERROR, __file__, 1, "went %s", ("wrong",), (ValueError, error, None))
-    for structured in (True, False):
-        text = LineFormatter(structured=structured).format(record)
+    for form in ("json", "text", "ecs", "otel"):
+        text = LineFormatter(form).format(record)
         assert "ValueError" in text
         assert "went wrong" in text
         assert "secret-text" not in text

@@ -109,3 +109,13 @@ def test_a_limit_that_changes_is_taken_over():
     made = shaper()
     made.learn(b"/x", answer(b"name=a,2;"), 0.0)
     assert [made.turn(b"/x", 0.0) for _ in range(3)] == [0.0, 0.0, 1.0]
+
+
+def test_paths_that_nobody_asks_for_again_make_room_for_others():
+    made = shaper()
+    for number in range(1000):
+        made.learn(b"/odd%c%c" % (97 + number % 26, 97 + number // 26), answer(b"name=a,5;"), 0.0)
+        made.learn(b"/x", answer(b"name=a,5;"), 0.0)
+    made.learn(b"/new", answer(b"name=a,5;"), 0.0)
+    assert [made.turn(b"/x", 0.0) for _ in range(3)] == [0.0] * 3
+    assert [made.turn(b"/new", 0.0) for _ in range(3)] == [0.0, 0.0, 1.0]

@@ -51,7 +51,7 @@ _SILENT: Final = 10.0
 
 def supervise(config: Config, environ: Mapping[str, str], ready: Callable[[Started], None]) -> int:
     """-> exit code.  ready: called once every worker serves.  Raises ProxyError: it could not start, or gave up."""
-    messages = process.configure_logging(structured=config.structured_logs, quiet=config.quiet, debug=config.debug_logs)
+    messages = process.configure_logging(form=config.log_lines, quiet=config.quiet, debug=config.debug_logs)
     compose.authority(config, environ)      # made once, not by several workers at the same time
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         return runner.run(_supervise(config, environ, ready, messages))
@@ -85,7 +85,7 @@ class Supervisor:
         self.since = datetime.now(UTC)
         self._shared = shared.made()
         self._board = shared.numbers(self._shared)
-        self.lines = LogLines(shared.SharedLog(self._shared), structured=config.structured_logs)
+        self.lines = LogLines(shared.SharedLog(self._shared), form=config.log_lines)
         self.level = LogLevel(config, self._level_changed, self.lines)
         self.seats = [Seat(number, environ, self._told, command) for number in range(1, config.workers + 1)]
         self.rotations = Rotations(config.applications, self._rotated)

@@ -102,7 +102,7 @@ class Worker(Running):
         self._telling: asyncio.TimerHandle | None = None
 
     def _log_lines(self) -> LogLines:
-        return LogLines(shared.SharedLog(self._start.shared), structured=self.config.structured_logs)
+        return LogLines(shared.SharedLog(self._start.shared), form=self.config.log_lines)
 
     def _hear_signals(self) -> None:
         """They were given up before there was a loop."""
@@ -223,7 +223,7 @@ def main(descriptor: int) -> int:
     start = msgspec.convert(value, Start)
     config = share(start.config, start.worker)
     process.harden()
-    messages = process.configure_logging(structured=config.structured_logs, quiet=config.quiet, debug=config.debug_logs)
+    messages = process.configure_logging(form=config.log_lines, quiet=config.quiet, debug=config.debug_logs)
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             return runner.run(_serve(start, config, sock, messages))
