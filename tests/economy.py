@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import gc
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
@@ -42,8 +43,12 @@ def leave_to_the_collector_what_comes() -> None:
     gc.freeze()
 
 
-def start_cheaply(monkeypatch: pytest.MonkeyPatch) -> None:
+@contextmanager
+def cheap_starts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """For proxies in this process.  No bank here has a certificate from one of the system's authorities, so those are
-    not read, which takes 50 ms; and what lives at one proxy's start is not what lives for ever."""
+    not read, which takes 50 ms; and a proxy sets the collector for what it takes for its own process."""
     monkeypatch.setattr(ssl.SSLContext, "load_default_certs", lambda context, purpose=None: None)
     monkeypatch.setattr(gc, "freeze", lambda: None)
+    threshold = gc.get_threshold()
+    yield
+    gc.set_threshold(*threshold)

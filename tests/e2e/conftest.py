@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import time
@@ -54,13 +53,16 @@ def nothing_unforeseen(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     assert not unforeseen
 
 
+@pytest.fixture(scope="module", autouse=True)
+def nothing_old_to_collect() -> None:
+    """A proxy has all looked at when it starts, which is more after each thousand tests."""
+    economy.leave_to_the_collector_what_comes()
+
+
 @pytest.fixture(autouse=True)
 def cheap_starts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A proxy sets the collector for its process; a test process starts many."""
-    economy.start_cheaply(monkeypatch)
-    threshold = gc.get_threshold()
-    yield
-    gc.set_threshold(*threshold)
+    with economy.cheap_starts(monkeypatch):
+        yield
 
 
 @pytest.fixture

@@ -53,6 +53,10 @@ class Crew:
             while not condition(await self.admin("/readyz")):
                 await asyncio.sleep(0.02)
 
+    def said(self, beginning: str) -> int:
+        """How many messages of the log begin so."""
+        return sum(str(line.get("message", "")).startswith(beginning) for line in self.child.logged)
+
     async def until_process(self, number: int, state: str) -> None:
         async with asyncio.timeout(30):
             while (await self.workers())[number - 1]["process"] != state:
@@ -105,6 +109,7 @@ async def test_the_end_loses_no_request_of_any_worker(bank, start):
         assert [worker["in_flight"] for worker in await crew.workers()] == [1, 1]
         crew.child.signal(signal.SIGTERM)
         await crew.until(lambda ready: ready.body == b"draining\n")
+        await eventually(lambda: crew.said("draining: ") == 2)      # one is enough for the readiness of all
         bank.faults.release()
         for line in (one, other):
             answer = await line.answer()
