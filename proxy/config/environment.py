@@ -6,11 +6,9 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import get_origin
 
-import msgspec
-
 from proxy.config.model import Config
 from proxy.config.problems import Problems, below, did_you_mean
-from proxy.config.reading import is_struct, plain
+from proxy.config.reading import fields_of, is_struct, plain
 
 PREFIX = "SIGNING_PROXY_"
 CONFIG_FILE = PREFIX + "CONFIG_FILE"
@@ -24,7 +22,7 @@ _SERVICE_VALUE = re.compile(r"(?:tcp|udp|sctp)://.*")
 
 def scalar_keys() -> tuple[str, ...]:
     """Top-level keys that a variable or a flag can set."""
-    return tuple(field.name for field in msgspec.structs.fields(Config) if _is_scalar(plain(field.type)))
+    return tuple(field.name for field in fields_of(Config) if _is_scalar(plain(field.type)))
 
 
 def _is_scalar(kind: object) -> bool:

@@ -6,6 +6,7 @@ import math
 import os.path
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, Final, get_args, get_origin
 
 import msgspec
@@ -19,6 +20,9 @@ _UNPRINTABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _STAND_IN: dict[object, object] = {str: "", int: 0}
 _PATHS = ("_file", "_directory")
 _PATH = "file"
+
+fields_of = cache(msgspec.structs.fields)
+"""Of a type; the library works them out anew each time, which takes milliseconds."""
 
 
 def plain(hint: Any) -> Any:
@@ -54,7 +58,7 @@ class Reader:
         if not isinstance(value, Mapping):
             self._problems.bad(path, "This is not a mapping. Write lines of the form key: value.")
             return {}
-        types = {field.name: field.type for field in msgspec.structs.fields(kind)}
+        types = {field.name: field.type for field in fields_of(kind)}
         read = {}
         for name, (place, inner) in self._known(tuple(types), value, path).items():
             result = self._value(types[name], inner, place)
@@ -92,7 +96,7 @@ class Reader:
     def _struct(self, kind: type[Struct], value: object, path: str) -> Struct:
         """Required fields that cannot be read get a stand-in and their place is marked as bad."""
         read = self.fields(kind, value, path)
-        for field in msgspec.structs.fields(kind):
+        for field in fields_of(kind):
             if field.required and field.name not in read:
                 if isinstance(value, Mapping) and _absent(value, field.name):
                     self._problems.bad(below(path, field.name), "This key is missing. Add it.")

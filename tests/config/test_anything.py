@@ -18,6 +18,7 @@ from tests.config.conftest import APPLICATION
 
 KEYS = sorted({field.name for kind in (Config, Application, Route, Listener, EgressProxy)
                for field in msgspec.structs.fields(kind)} | {"body", "read", "acme", "main", "client_secret"})
+NAMES = [field.name for field in msgspec.structs.fields(Config)]
 TEXTS = ["nordea", "nordea-sandbox", "skip", "/a", "/", "https://127.0.0.1:9443/x", "http://p:1", "GET /**", "acme",
          "127.0.0.1", "::", "a.b", "[::1]:1", "https://[", "2001-01-01", "\ud800", "\0", "1" * 5000, "%", "//", "{x}"]
 SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.sampled_from(TEXTS), st.text(max_size=20))
@@ -50,8 +51,8 @@ def works(config):
 
 
 @FIXTURE_HOLDS_NO_STATE
-@given(st.one_of(VALUES, st.fixed_dictionaries({}, optional={
-    field.name: VALUES for field in msgspec.structs.fields(Config)})))
+@given(st.one_of(VALUES, st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=8),
+                 st.fixed_dictionaries({}, optional=dict.fromkeys(NAMES, SCALARS))))
 def test_any_structure(tmp_path, value):
     file = tmp_path / "proxy.yaml"
     file.write_bytes(yaml.safe_dump(value, allow_unicode=False).encode("utf-8", "replace"))
@@ -79,7 +80,7 @@ def test_any_bytes(tmp_path, data):
                                  st.text(max_size=10).map("SIGNING_PROXY_".__add__)),
                        st.one_of(st.text(max_size=10), st.sampled_from(TEXTS)), max_size=5).map(
            lambda environ: {k: v for k, v in environ.items() if k != "SIGNING_PROXY_CONFIG_FILE"}),
-       st.dictionaries(st.sampled_from([field.name for field in msgspec.structs.fields(Config)]), VALUES, max_size=4))
+       st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=4))
 def test_any_variables_and_flags(tmp_path, environ, flags):
     file = tmp_path / "proxy.yaml"
     file.write_text(APPLICATION + "routes: nordea\n")
