@@ -107,7 +107,7 @@ async def test_the_end_loses_no_request_of_any_worker(bank, start):
         for line in lines:
             await line.send(post("/echo"))
         await bank.until(lambda: bank.faults.taken == 6)
-        assert all([worker["in_flight"] for worker in await crew.workers()])
+        assert all(worker["in_flight"] for worker in await crew.workers())
         crew.child.signal(signal.SIGTERM)
         await crew.until(lambda ready: ready.body == b"draining\n")
         await eventually(lambda: crew.said("draining: ") == 2)      # one is enough for the readiness of all
