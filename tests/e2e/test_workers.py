@@ -101,17 +101,18 @@ async def test_they_share_callers_and_numbers_and_one_may_be_killed(bank, start,
 
 async def test_the_end_loses_no_request_of_any_worker(bank, start):
     crew = await start()
-    bank.faults.add("stall", times=2)
-    async with connected(crew.child.port) as one, connected(crew.child.port) as other:
-        for line in (one, other):
+    bank.faults.add("stall", times=6)
+    async with AsyncExitStack() as stack:
+        lines = [await stack.enter_async_context(connected(crew.child.port)) for _ in range(6)]
+        for line in lines:
             await line.send(post("/echo"))
-        await bank.until(lambda: bank.faults.taken == 2)
-        assert [worker["in_flight"] for worker in await crew.workers()] == [1, 1]
+        await bank.until(lambda: bank.faults.taken == 6)
+        assert all(worker["in_flight"] for worker in await crew.workers())
         crew.child.signal(signal.SIGTERM)
         await crew.until(lambda ready: ready.body == b"draining\n")
         await eventually(lambda: crew.said("draining: ") == 2)      # one is enough for the readiness of all
         bank.faults.release()
-        for line in (one, other):
+        for line in lines:
             answer = await line.answer()
             assert (answer.status, answer["Connection"]) == (200, "close")
     assert await crew.child.ended() == 143
