@@ -1,7 +1,7 @@
 """What a process with thousands of proxies does once, that each proxy alone does at its start.
 
-None of it changes what anything means: the same bytes are the same key, and what was there before the first test is no
-garbage.  Processes that tests start do it all.
+The same bytes are the same key, what was there before a test is no garbage, and that banks are trusted by the system's
+authorities is proven in tests/app/test_trusted_banks.py.  Processes that tests start do it all.
 """
 
 from __future__ import annotations

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import socket
 import ssl
 from pathlib import Path
 
 import pytest
 
 import proxy.emulator
-from proxy.emulator import Authority, Emulator, Options, Validity
+from proxy.emulator import Authority, Emulator, Options, Validity, probes
 
 
 @pytest.fixture
@@ -166,3 +167,30 @@ def test_nothing_of_the_proxy_is_imported():
 
 def test_the_secret_is_not_shown():
     assert "emulated" not in repr(Options(client_secret="emulated"))
+
+
+async def test_a_long_answer_ends_with_its_caller(secure, caller_of, monkeypatch):
+    """TLS that the caller has ended takes what is written, drops it, and never asks to wait."""
+    written = 0
+
+    def blocks(length):
+        nonlocal written
+        for _ in range(0, length, 65536):
+            written += 1
+            yield bytes(65536)
+
+    monkeypatch.setattr(probes, "pattern", blocks)
+    raw = caller_of(secure).request("GET", "/bytes/1000000000")
+    context = ssl.create_default_context(cafile=secure.ca_pem_path)
+
+    def leave_in_the_middle():
+        with (socket.create_connection(("127.0.0.1", secure.port)) as plain,
+              context.wrap_socket(plain, server_hostname="localhost", suppress_ragged_eofs=False) as line):
+            line.sendall(raw)
+            assert line.recv(12) == b"HTTP/1.1 200"
+            with pytest.raises(ssl.SSLError):      # more of the answer comes than it reads
+                line.unwrap()
+
+    await asyncio.to_thread(leave_in_the_middle)
+    await secure.until(lambda: secure.open_connections == 0)
+    assert written < 1000
