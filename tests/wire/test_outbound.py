@@ -163,10 +163,10 @@ async def test_a_slow_turn_of_the_loop_gives_the_protocol_one_connection_only(he
     addresses = [(V4, "127.0.0.1", here.port), (V4, "127.0.0.2", here.port)]
     end = Counted()
     opening = asyncio.ensure_future(Outbound(Fixed(addresses), lambda address, port: False).open(
-        Destination("name.test", here.port), lambda address: "", end, 0.05))
+        Destination("name.test", here.port), lambda address: "", end, 0.5))
     loop = asyncio.get_running_loop()
     passed = loop.create_future()
-    loop.call_later(0.2, passed.set_result, None)       # four times the deadline
+    loop.call_later(0.6, passed.set_result, None)       # later than the deadline
     await passed
     late.set()
     await opening
