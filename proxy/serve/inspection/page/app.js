@@ -10,6 +10,7 @@ import { List, VERDICTS } from "./list.js";
 const $ = (id) => document.getElementById(id);
 let paused = [];
 let pausing = false;
+let news = null;    // the calls that arrived while the list was being fetched
 
 const list = new List($("rows"), $("filters"), $("search"), $("empty"), (id, focus) => detail.open(id, focus).catch(failed));
 const detail = new Detail($("detail"), list);
@@ -32,9 +33,22 @@ function failed(error) {
   else toast(error.message);
 }
 
+// What arrives while the list is on its way may be in it or not; the newest fetch alone counts.
 async function fetchList() {
-  const all = await api.json("exchanges");
-  list.reset(all.exchanges, all.most);
+  const mine = news = [];
+  const there = new Set();
+  try {
+    const all = await api.json("exchanges");
+    if (news !== mine) return;
+    list.reset(all.exchanges, all.most);
+    all.exchanges.forEach((one) => there.add(one.id));
+    live("on", "live");
+  } finally {
+    if (news === mine) {
+      news = null;
+      list.add(mine.filter((one) => !there.has(one.id)));
+    }
+  }
 }
 
 function arrived(calls) {
@@ -43,6 +57,8 @@ function arrived(calls) {
   if (pausing) {
     paused = [...paused, ...calls].slice(-list.most);
     $("pause").textContent = `Resume (${paused.length})`;
+  } else if (news) {
+    news.push(...calls);
   } else {
     list.add(calls);
   }
@@ -54,7 +70,6 @@ async function listen() {
       await api.events((name, value) => {
         if (name === "open") {
           wait = 500;
-          live("on", "live");
           fetchList().catch(failed);
           health.refresh();
         } else if (name === "calls") {
@@ -67,6 +82,7 @@ async function listen() {
     } catch (error) {
       if (error instanceof api.Unauthenticated) return askToken();
     }
+    news = null;
     live("off", "not connected, trying again");
     await new Promise((resolve) => setTimeout(resolve, wait));
   }
