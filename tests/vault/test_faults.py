@@ -17,7 +17,7 @@ from proxy.keys.vault.place import Address
 from proxy.keys.vault.settings import TransitKey, VaultAppRole, VaultField
 from proxy.keys.vault.transit import TransitSource
 from tests.keys.making import NOW
-from tests.vault.asking import MESSAGE, refused
+from tests.vault.asking import refused
 from tests.vault.standin import Standin
 
 PLACE = VaultField(mount="kv2", path="value", field="field")
@@ -140,36 +140,39 @@ def test_drops_of_an_answer_do_not_hold_a_thread():
     assert caught.value.late
 
 
-def test_a_signature_has_its_own_time(standin, signing):
+def test_a_signature_has_its_own_time(standin, signing, sign):
     signer = signing(transit_timeout=0.2, timeout=30.0, retries=5)
     standin.latency = 30
-    refused("vault_unavailable", lambda: signer.sign(MESSAGE))
+    refused("vault_unavailable", lambda: sign(signer))
 
 
-def test_a_signature_is_tried_again_within_its_time(standin, signing):
+def test_a_signature_is_tried_again_within_its_time(standin, signing, sign):
     signer = signing()
     standin.fail("transit/sign", 503, times=2)
-    assert signer.sign(MESSAGE)
+    before = standin.count("transit/sign")
+    assert sign(signer)
+    assert standin.count("transit/sign") - before == 3
 
 
 @pytest.mark.parametrize(("data", "code"), [
     ({}, "vault_refused"), ({"signature": "vault:v2:QUFB"}, "vault_refused"),
     ({"signature": "vault:v1:???"}, "vault_refused"), ({"signature": "vault:v1:QUFB"}, "signing_failed")])
-def test_a_signature_that_is_none_never_leaves(standin, signing, data, code):
+def test_a_signature_that_is_none_never_leaves(standin, signing, sign, data, code):
     signer = signing()
     standin.fail("transit/sign", 200, body={"data": data})
-    refused(code, lambda: signer.sign(MESSAGE))
+    refused(code, lambda: sign(signer))
 
 
-def test_a_token_that_expires_while_transit_signs(standin, local, vault):
+def test_a_token_that_expires_while_transit_signs(standin, local, vault, sign):
     local.transit("seal")
     name, role_id = local.role()
     asked = vault(local, {"SECRET_ID": local.secret_id(name)},
                   approle=VaultAppRole(role_id=role_id, secret_id_env="SECRET_ID"))
     signer = TransitSource(asked, TransitKey(key="seal")).load(NOW).signer
     standin.access.expire()
-    assert signer.sign(MESSAGE)
+    assert sign(signer)
     assert asked.tally.requests()["login", "ok"] == 2
+    assert asked.tally.requests()["transit_sign", "denied"] == 1
 
 
 def test_tls_is_checked_against_the_named_authority(vault, tmp_path):
