@@ -138,15 +138,23 @@ class Sealing:
 
     def __init__(self) -> None:
         self._sources: dict[Lanes, _Threads | _Turns] = {}
+        self._last: tuple[Lanes | None, Any] = (None, None)
 
     def submit(self, signer: Signer, message: bytes, done: Done) -> None:
         """done: called on the event loop with the signature or the failure, never before this returns."""
         lanes: Lanes = getattr(signer, "lanes", _LOCAL)
-        source: Any = self._sources.get(lanes)
+        known, source = self._last          # what is equal takes its time to be told
+        if known is not lanes:
+            source = self._source(signer, lanes)
+            self._last = lanes, source
+        source.submit(signer, message, done)
+
+    def _source(self, signer: Signer, lanes: Lanes) -> _Threads | _Turns:
+        source = self._sources.get(lanes)
         if source is None:
             kind = _Turns if hasattr(signer, "begin") else _Threads
             source = self._sources[lanes] = kind(lanes, asyncio.get_running_loop())
-        source.submit(signer, message, done)
+        return source
 
     def close(self) -> None:
         for source in self._sources.values():

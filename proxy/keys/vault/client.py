@@ -102,7 +102,7 @@ class Vault:
         self._keeper.start()
 
     def close(self) -> None:
-        """Ends what is under way, so that no thread holds up the end of the process.  Called on the loop, if there is one.
+        """Ends what is under way, so that no thread holds up the end of the process.  Called on the loop where one is.
         """
         self._stopped.set()
         self._exchanges.close()

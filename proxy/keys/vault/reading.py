@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 LARGEST: Final = 1 << 20
 _LARGEST_HEAD = 1 << 16
 _MOST_TRAILERS = 64
+_UNTIL_CLOSE, _CHUNKED = -1, -2
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})(?: [^\r\n]*)?\r\n")
 _FIELD = re.compile(rb"\r\n(content-length|transfer-encoding|connection)[ \t]*:[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)",
                     re.IGNORECASE)
@@ -42,8 +43,7 @@ class Reading:
         self.kept = False
         self.status = 0
         self.body = b""
-        self._steps = self._read()
-        next(self._steps)
+        self._steps: _Steps[None] | None = None
 
     def feed(self, data: bytes) -> bool:
         """data: what has come, b"" at the connection's end.  -> whether the answer is whole.
@@ -53,36 +53,55 @@ class Reading:
         if not data:
             self._ended = True
         self.began = self.began or bool(data)
+        if self._steps is None:
+            if self._at_once(data):
+                return True
+            self._steps = self._read()
         self._data += data
         return next(self._steps, True) is True
 
+    def _at_once(self, data: bytes) -> bool:
+        """Whether this is a whole answer with its length: what comes nearly always, without the steps' cost."""
+        start = data.find(b"\r\n\r\n") + 4
+        if start < 4:
+            return False
+        length = self._head(data[:start])
+        if length < 0 or len(data) - start != length:
+            return False
+        self.body = data[start:]
+        return True
+
     def _read(self) -> _Steps[None]:
-        head = yield from self._until(b"\r\n\r\n", _LARGEST_HEAD)
+        length = self._head((yield from self._until(b"\r\n\r\n", _LARGEST_HEAD)))
+        if length == _CHUNKED:
+            self.body = yield from self._chunks()
+        elif length == _UNTIL_CLOSE:
+            self.body = yield from self._rest()
+        else:
+            self.body = yield from self._exactly(length)
+        self.kept = self.kept and not self._data
+
+    def _head(self, head: bytes) -> int:
+        """-> the body's length, or how it ends.  Raises Malformed."""
         found = _STATUS.match(head)
         if found is None:
             raise Malformed
         self.status = int(found[1])
         given = _FIELD.findall(head, found.end() - 2)
         fields = {name.lower(): value.lower() for name, value in given}
-        if len(fields) != len(given):
+        if len(fields) != len(given) or self.status < 200:
             raise Malformed
-        length, coding = fields.get(b"content-length"), fields.get(b"transfer-encoding")
         self.kept = head.startswith(b"HTTP/1.1") and fields.get(b"connection", b"keep-alive") == b"keep-alive"
-        self.body = yield from self._body(length, coding)
-        self.kept = self.kept and not self._data
-
-    def _body(self, length: bytes | None, coding: bytes | None) -> _Steps[bytes]:
-        if self.status < 200 or (coding is not None and (coding != b"chunked" or length is not None)):
+        length, coding = fields.get(b"content-length"), fields.get(b"transfer-encoding")
+        if coding is not None and (coding != b"chunked" or length is not None):
             raise Malformed
         if self.status in (204, 304):
-            return b""
-        if coding is not None:
-            return (yield from self._chunks())
+            return 0
         if length is None:
-            return (yield from self._rest())
+            return _UNTIL_CLOSE if coding is None else _CHUNKED
         if not length.isdigit() or len(length) > 10 or int(length) > LARGEST:
             raise Malformed
-        return (yield from self._exactly(int(length)))
+        return int(length)
 
     def _chunks(self) -> _Steps[bytes]:
         body = bytearray()

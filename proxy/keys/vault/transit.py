@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 import hashlib
 from collections.abc import Callable, Mapping
@@ -61,7 +60,7 @@ class TransitSigner:
 
     def _body(self, message: bytes) -> dict[str, object]:
         given = hashlib.sha256(message).digest() if self._prehashed else message
-        return {"input": base64.b64encode(given).decode(), "signature_algorithm": "pkcs1v15",
+        return {"input": binascii.b2a_base64(given, newline=False).decode(), "signature_algorithm": "pkcs1v15",
                 "prehashed": self._prehashed, "key_version": self._version}
 
     def _checked(self, message: bytes, answer: Mapping[str, Any]) -> bytes:
@@ -73,11 +72,11 @@ class TransitSigner:
         return signature
 
     def _signature(self, data: object) -> bytes:
-        text = data.get("signature") if isinstance(data, Mapping) else None
+        text = data.get("signature") if isinstance(data, dict) else None
         if not isinstance(text, str) or not text.startswith(self._prefix):
             raise KeyUnusable("vault_refused", "the answer holds no signature by the version that was asked for")
         try:
-            return base64.b64decode(text.removeprefix(self._prefix), validate=True)
+            return binascii.a2b_base64(text.removeprefix(self._prefix), strict_mode=True)
         except (binascii.Error, ValueError):
             raise KeyUnusable("vault_refused", "the answer's signature is no base64") from None
 
