@@ -20,6 +20,11 @@ from tests.vault.servers import Server
 from tests.vault.standin import Standin
 
 
+def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> dict[str, object]:
+    """How a transport ends differs between the two loops."""
+    return {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.SelectorEventLoop}
+
+
 @pytest.fixture(scope="session", params=servers.KINDS)
 def each_server(request: pytest.FixtureRequest) -> Iterator[Server]:
     """Each kind of server there is."""
