@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from proxy.keys.vault.settings import TransitKey, VaultField, VaultKey, VaultSettings
 from tests.e2e.line import eventually, get, post
 from tests.vault.servers import running
+from tests.vault.standin import Standin
 
 
 @pytest.fixture
@@ -57,6 +58,87 @@ async def test_signatures_overlap(transit, bank, server):
         server.standin.held = False
     assert {answer.result().status for answer in answers} == {200}
     assert len(bank.executions) == 64
+
+
+async def test_a_vault_that_hangs(transit, bank, server):
+    """Each call waits as long as is configured, nothing is sent, and nothing of it is left when Vault is back."""
+    proxy = await transit(transit_timeout=0.3)
+    server.standin.held = True
+    answers = await asyncio.gather(*(proxy.ask(post("/echo")) for _ in range(5)))
+    assert {(answer.status, answer.json["code"], answer.json["upstream_sent"]) for answer in answers} == {
+        (503, "vault_unavailable", "no")}
+    assert await proxy.metric("signing_proxy_vault_requests_total", operation="transit_sign", outcome="timeout") == 5
+    assert await proxy.metric("signing_proxy_vault_transit_in_flight") == 0
+    assert not bank.received
+    server.standin.held = False
+    assert (await proxy.ask(post("/echo"))).status == 200
+    assert bank.received[-1].verdict.signature_checked
+
+
+async def test_more_calls_than_lanes_wait_their_turn(transit, bank, server):
+    proxy = await transit(transit_lanes=2)
+    server.standin.latency = 0.01
+    answers = await asyncio.gather(*(proxy.ask(post("/echo")) for _ in range(10)))
+    assert [answer.status for answer in answers] == [200] * 10
+    assert server.standin.most == 2
+    refused = await asyncio.gather(*(proxy.ask(post("/echo")) for _ in range(20)))
+    assert {(answer.status, answer.json.get("code")) for answer in refused} >= {(503, "signing_busy")}
+
+
+async def test_a_vault_that_starts_anew(transit, bank, server):
+    """Its connections break, and the next signature takes another one, without a word to the caller."""
+    proxy = await transit()
+    assert (await proxy.ask(post("/echo"))).status == 200
+    standin = server.standin
+    again = Standin(port=standin.port, root=standin.root)
+    again.access, again.spaces = standin.access, standin.spaces
+    await asyncio.to_thread(standin.close)
+    with again:
+        assert (await proxy.ask(post("/echo"))).status == 200
+    assert bank.received[-1].verdict.signature_checked
+
+
+async def test_callers_that_leave_while_vault_signs(transit, bank, server):
+    proxy = await transit()
+    server.standin.held = True
+    calls = [asyncio.create_task(proxy.ask(post("/echo"))) for _ in range(5)]
+    await eventually(lambda: server.standin.concurrent == 5)
+    for call in calls:
+        call.cancel()
+    await asyncio.gather(*calls, return_exceptions=True)
+    await eventually(lambda: proxy.running.gateway.in_flight == 0)
+    server.standin.held = False
+    assert (await proxy.ask(get("/echo"))).status == 200
+    await eventually(lambda: proxy.running.vault.signing == 0)
+    assert len(bank.received) == 1, "nothing is sent for who has gone"
+
+
+async def test_a_reload_while_vault_signs(transit, bank, server):
+    """What is in hand keeps its key; the links are the next key's as well."""
+    proxy = await transit()
+    server.standin.held = True
+    call = asyncio.create_task(proxy.ask(post("/echo")))
+    await eventually(lambda: server.standin.concurrent == 1)
+    reload = asyncio.create_task(proxy.running.reload())
+    await eventually(lambda: server.standin.concurrent > 1)
+    server.standin.held = False
+    await reload
+    assert (await call).status == 200
+    assert (await proxy.ask(post("/echo"))).status == 200
+    assert all(received.verdict.signature_checked for received in bank.received)
+
+
+async def test_the_end_while_vault_hangs(transit, bank, server):
+    """Callers are told that nothing was sent, and the end does not wait for Vault."""
+    proxy = await transit(transit_timeout=60.0)
+    server.standin.held = True
+    calls = [asyncio.create_task(proxy.ask(post("/echo"))) for _ in range(3)]
+    await eventually(lambda: server.standin.concurrent == 3)
+    vault = proxy.running.vault
+    vault.close()
+    await vault.first.closed()
+    assert {(answer.status, answer.json["upstream_sent"]) for answer in await asyncio.gather(*calls)} == {(503, "no")}
+    assert not bank.received
 
 
 @pytest.mark.parametrize(("how", "code"), [("sealed", "vault_sealed"), ("failing", "vault_unavailable"),
