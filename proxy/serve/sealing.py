@@ -12,6 +12,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from math import inf
 from queue import Empty, SimpleQueue
 from threading import Thread
 from time import monotonic
@@ -84,9 +85,15 @@ class _Threads:
 
 class _Turns:
     """One source that is asked on the loop.  in_hand: signatures begun and not over, also those that go on in a thread.
+
+    A request that waits for its signature keeps a connection to the bank.  So that a source that hangs does not keep
+    all of them from other keys, it gets no more than half of them once nothing has come for half of the patience.
     """
 
-    def __init__(self, lanes: Lanes, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, lanes: Lanes, loop: asyncio.AbstractEventLoop, connections: int) -> None:
+        """connections: that a bank may have."""
+        self._few = max(1, connections // 2)
+        self._silent_since = self._idle_since = -inf
         self._lanes = lanes
         self._loop = loop
         self._threads = _Threads(lanes, loop)
@@ -94,14 +101,21 @@ class _Turns:
         self.in_hand = 0
 
     def submit(self, signer: Begins, message: bytes, done: Done) -> None:
-        if self.in_hand < self._lanes.threads:
+        if self.in_hand + len(self._line) >= self._few and self._hangs():
+            self._loop.call_soon(done, KeyUnusable("signing_busy", "no signature has come for a while"))
+        elif self.in_hand < self._lanes.threads:
             self._begin(signer, message, done)
         elif len(self._line) < self._lanes.waiting:
             self._line.append((signer, message, done, monotonic()))
         else:
             self._loop.call_soon(done, KeyUnusable("signing_busy"))
 
+    def _hangs(self) -> bool:
+        return monotonic() - self._silent_since > self._lanes.patience / 2
+
     def _begin(self, signer: Begins, message: bytes, done: Done) -> None:
+        if not self.in_hand and monotonic() - self._idle_since > self._lanes.patience:
+            self._silent_since = monotonic()        # what was long ago says nothing
         self.in_hand += 1
         try:
             signer.begin(message, partial(self._told, done))
@@ -118,6 +132,10 @@ class _Turns:
 
     def _over(self, done: Done, outcome: bytes | ProxyError) -> None:
         self.in_hand -= 1
+        if isinstance(outcome, bytes):
+            self._silent_since = monotonic()
+        if not self.in_hand:
+            self._idle_since = monotonic()
         while self._line and self.in_hand < self._lanes.threads:
             signer, message, next_done, came = self._line.popleft()
             if monotonic() - came <= self._lanes.patience:
@@ -136,7 +154,9 @@ class _Turns:
 class Sealing:
     """Threads for keys whose sign() must not run on the loop; none is started before it is needed."""
 
-    def __init__(self) -> None:
+    def __init__(self, connections: int) -> None:
+        """connections: that a bank may have."""
+        self._connections = connections
         self._sources: dict[Lanes, _Threads | _Turns] = {}
         self._last: tuple[Lanes | None, Any] = (None, None)
 
@@ -152,8 +172,9 @@ class Sealing:
     def _source(self, signer: Signer, lanes: Lanes) -> _Threads | _Turns:
         source = self._sources.get(lanes)
         if source is None:
-            kind = _Turns if hasattr(signer, "begin") else _Threads
-            source = self._sources[lanes] = kind(lanes, asyncio.get_running_loop())
+            loop = asyncio.get_running_loop()
+            source = _Turns(lanes, loop, self._connections) if hasattr(signer, "begin") else _Threads(lanes, loop)
+            self._sources[lanes] = source
         return source
 
     def close(self) -> None:

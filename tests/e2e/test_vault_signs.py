@@ -7,8 +7,10 @@ import asyncio
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from proxy.config.model import Route
 from proxy.keys.vault.settings import TransitKey, VaultField, VaultKey, VaultSettings
 from tests.e2e.line import eventually, get, post
+from tests.e2e.standing import BANK_NAME
 from tests.vault.servers import running
 from tests.vault.standin import Standin
 
@@ -21,15 +23,16 @@ def server():
 
 @pytest.fixture
 def transit(server, files, start_proxy, bank, monkeypatch):
-    """transit(): a proxy whose key is in Transit, with the certificate that the bank knows."""
+    """transit(beside={}, changes={}, **settings of Vault): a proxy whose key is in Transit, with the certificate that
+    the bank knows; beside: other applications."""
     monkeypatch.setenv("VAULT_TOKEN", server.token())
     private = load_pem_private_key(files.shop.key.read_bytes(), None)
     server.standin.spaces[""].mounts["transit"].put("seal", private)
 
-    async def start(**settings):
+    async def start(beside=None, changes=None, **settings):
         application = files.shop.application(key_file=None, certificate_file=None, key_transit=TransitKey(
             key="seal", certificate_file=str(files.shop.certificate)))
-        return await start_proxy(bank, applications={"shop": application},
+        return await start_proxy(bank, applications={"shop": application, **(beside or {})}, **(changes or {}),
                                  vault=VaultSettings(address=server.address, **settings))
 
     return start
@@ -73,6 +76,25 @@ async def test_a_vault_that_hangs(transit, bank, server):
     server.standin.held = False
     assert (await proxy.ask(post("/echo"))).status == 200
     assert bank.received[-1].verdict.signature_checked
+
+
+async def test_a_vault_that_hangs_leaves_connections_to_other_keys(transit, bank, server, files):
+    """Two of its four connections to the bank, once it is known to hang."""
+    bank.register(**files.till.registration())
+    route = {"profile": "nordea", "upstream": f"https://127.0.0.1:{bank.port}", "host": BANK_NAME}
+    routes = (Route(application="shop", **route),
+              Route(name="till", prefix="/till", strip_prefix=True, application="till", **route))
+    proxy = await transit({"till": files.till.application()}, {"limits": {"upstream_connections": 4}, "routes": routes},
+                          transit_timeout=0.3)
+    server.standin.held = True
+    answers = await asyncio.gather(*(proxy.ask(post("/echo")) for _ in range(4)))
+    assert {answer.json["code"] for answer in answers} == {"vault_unavailable"}
+    calls = [asyncio.create_task(proxy.ask(post("/echo"))) for _ in range(4)]
+    await eventually(lambda: sum(call.done() for call in calls) == 2)
+    assert {call.result().json["code"] for call in calls if call.done()} == {"signing_busy"}
+    assert (await proxy.ask(post("/till/echo"))).status == 200
+    assert len(bank.received) == 1
+    await asyncio.gather(*calls)
 
 
 async def test_more_calls_than_lanes_wait_their_turn(transit, bank, server):

@@ -63,7 +63,7 @@ class Elsewhere:
 
 @pytest.fixture
 def sealing():
-    return Sealing()
+    return Sealing(64)
 
 
 async def submitted(sealing, signer, *messages):
@@ -205,6 +205,33 @@ async def test_what_the_loop_does_not_settle(sealing, rest, told):
     assert outcome == told if isinstance(outcome, bytes) else told in (outcome.code, outcome.detail)
     signer.answer()
     assert await following == b"2"
+    sealing.close()
+
+
+async def test_who_hangs_gets_half_of_the_connections(monkeypatch):
+    """So that others find one: until something comes again."""
+    now = 100.0
+    monkeypatch.setattr("proxy.serve.sealing.monotonic", lambda: now)
+    sealing, signer = Sealing(4), Elsewhere(Lanes("elsewhere", 64, 256, patience=2.0))
+    first = await submitted(sealing, signer, *[b"x"] * 4)
+    assert len(signer.asked) == 4, "as long as it may be slow, it gets all"
+    now += 1.1
+    assert (await (await submitted(sealing, signer, b"x"))[0]).code == "signing_busy"
+    for _ in range(4):
+        signer.asked.pop(0)[1](KeyUnusable("vault_unavailable"))
+    assert {failure.code for failure in await asyncio.gather(*first)} == {"vault_unavailable"}
+    second = await submitted(sealing, signer, *[b"x"] * 3)
+    assert (len(signer.asked), (await second[2]).code) == (2, "signing_busy")
+    signer.asked.pop(0)[1](b"signature")
+    assert await second[0] == b"signature"
+    third = await submitted(sealing, signer, *[b"x"] * 3)
+    assert len(signer.asked) == 4, "it is back"
+    for _ in range(4):
+        signer.asked.pop(0)[1](KeyUnusable("vault_unavailable"))
+    await asyncio.gather(second[1], *third)
+    now += 60
+    await submitted(sealing, signer, *[b"x"] * 4)
+    assert len(signer.asked) == 4, "what was long ago says nothing"
     sealing.close()
 
 

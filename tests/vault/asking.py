@@ -32,7 +32,7 @@ def in_place(signer: Signer, message: bytes = MESSAGE) -> bytes:
 
 async def signed_on_the_loop(signer: Signer, message: bytes) -> bytes:
     """As a request gets it.  Raises what the request would be told."""
-    sealing = Sealing()
+    sealing = Sealing(64)
     done: asyncio.Future[bytes | ProxyError] = asyncio.get_running_loop().create_future()
     sealing.submit(signer, message, done.set_result)
     assert not done.done()

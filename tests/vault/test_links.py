@@ -24,8 +24,8 @@ LONG = 60.0
 class Scripted:
     """A Vault whose connections do as they are told.  script(request, writer): after each whole request; False closes.
 
-    greeting: said first on every connection.  asked: the bodies of all requests.  connections: how many there have been.
-    open: how many there are.
+    greeting: said first on every connection.  asked: the bodies of all requests.  connections: how many there have
+    been.  open: how many there are.
     """
 
     def __init__(self, script, greeting=b""):
