@@ -98,13 +98,15 @@ async def test_a_vault_that_hangs_leaves_connections_to_other_keys(transit, bank
 
 
 async def test_more_calls_than_lanes_wait_their_turn(transit, bank, server):
-    proxy = await transit(transit_lanes=2)
-    server.standin.latency = 0.01
-    answers = await asyncio.gather(*(proxy.ask(post("/echo")) for _ in range(10)))
-    assert [answer.status for answer in answers] == [200] * 10
-    assert server.standin.most == 2
-    refused = await asyncio.gather(*(proxy.ask(post("/echo")) for _ in range(20)))
-    assert {(answer.status, answer.json.get("code")) for answer in refused} >= {(503, "signing_busy")}
+    proxy = await transit(transit_lanes=2, transit_timeout=60.0)
+    server.standin.held = True
+    calls = [asyncio.create_task(proxy.ask(post("/echo"))) for _ in range(13)]
+    await eventually(lambda: sum(call.done() for call in calls) == 3)
+    assert {call.result().json["code"] for call in calls if call.done()} == {"signing_busy"}
+    server.standin.held = False
+    answers = await asyncio.gather(*calls)
+    assert sorted(answer.status for answer in answers) == [200] * 10 + [503] * 3
+    assert (server.standin.most, len(bank.executions)) == (2, 10)
 
 
 async def test_a_vault_that_starts_anew(transit, bank, server):
@@ -161,6 +163,7 @@ async def test_the_end_while_vault_hangs(transit, bank, server):
     await vault.first.closed()
     assert {(answer.status, answer.json["upstream_sent"]) for answer in await asyncio.gather(*calls)} == {(503, "no")}
     assert not bank.received
+    assert ("health", "unreachable") not in vault.tally.requests(), "nobody is asked any more"
 
 
 @pytest.mark.parametrize(("how", "code"), [("sealed", "vault_sealed"), ("failing", "vault_unavailable"),
