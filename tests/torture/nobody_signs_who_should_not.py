@@ -254,7 +254,10 @@ async def _destinations(ground: Ground, size: float) -> list[Figure]:
                     )
                     if answer.status < 400:
                         passed.append(authority)
+        with _dialled() as allowed:
+            await _signed(bank, proxy, request("GET", "/echo", "X: y"))
     return [
+        at_least(PROMISE, "dials seen at the socket for a request that is allowed", len(allowed), 1),
         at_least(PROMISE, "spellings of forbidden destinations", len(authorities), 500),
         none_of(
             PROMISE,
