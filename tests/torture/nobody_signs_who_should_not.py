@@ -47,8 +47,6 @@ ALLOWED = {
     ("DELETE", "/echo/open/x"),
     ("GET", "/echo/open?x=/echo/closed"),
     ("POST", "/echo/open?x=/echo/closed"),
-    ("HEAD", "/echo/open"),
-    ("HEAD", "/echo/open?x=/echo/closed"),
 }
 TOKENS = {"main": "the-token-of-the-main-listener-0001", "more": "the-token-of-the-other-listener-0002"}
 
