@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from tests.torture import (
+    a_kill_leaves_nothing,
     nobody_signs_who_should_not,
     nothing_is_sent_twice,
     nothing_malformed_is_signed,
@@ -28,4 +29,5 @@ PARTS: dict[str, Part] = {
     "reload-under-load": reload_under_load.run,
     "secrets": secrets_stay.run,
     "stop-loses-nothing": stop_loses_nothing.run,
+    "kill-leaves-nothing": a_kill_leaves_nothing.run,
 }
