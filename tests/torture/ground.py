@@ -29,8 +29,14 @@ class LastRecords:
         self.dropped = 0
         self.records: deque[Exchange] = deque(maxlen=_KEPT)
 
+    def opened(self, *, form: str) -> LastRecords:
+        return self
+
     def record(self, exchange: Exchange) -> None:
         self.records.append(exchange)
+
+    def event(self, fields: dict[str, object]) -> None:
+        """Of a diagnosis: nothing here asks for it."""
 
     async def close(self) -> None:
         pass
