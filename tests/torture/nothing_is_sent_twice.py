@@ -72,7 +72,8 @@ def _figures(books: dict[str, Books]) -> list[Figure]:
 
 async def _bank_fault(ground: Ground, kind: str, each: int) -> Books:
     kept = {"keep": each * len(METHODS) + 1}
-    async with ground.both(timeouts=_PATIENCE, breaker=_NO_BREAKER, bank=kept) as (bank, proxy):
+    patience = _PATIENCE if kind == "deaf" else {**_PATIENCE, "connect": 10.0}     # where that is not the fault
+    async with ground.both(timeouts=patience, breaker=_NO_BREAKER, bank=kept) as (bank, proxy):
         for number in range(each):
             for method in METHODS:
                 settings = BANK_FAULTS[kind]
