@@ -34,7 +34,8 @@ def at_least(promise: str, what: str, value: float, limit: float, unit: str = ""
 def table(figures: Iterable[Figure]) -> str:
     """GitHub's Markdown, so that docs/reliability.md takes it as it is."""
     rows = [("promise", "what", "measured", "limit", "met", "")]
-    rows += [(one.promise, one.what, one.measured, one.limit, "yes" if one.met else "**no**", one.note)
+    rows += [(one.promise, one.what, one.measured, one.limit, "yes" if one.met else "**no**",
+              one.note.replace("|", "\\|"))
              for one in figures]
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     lines.insert(1, "|" + "---|" * len(rows[0]))
