@@ -32,8 +32,8 @@ async def _run(names: list[str], size: float) -> list[Figure]:
                 traceback.print_exception(error)
                 found = [Figure(name, "ran to its end", "no", "yes", met=False, note=f"{type(error).__name__}")]
             figures += found
-            missed = sum(not one.met for one in found)
-            print(f"{datetime.now(UTC):%H:%M:%S} {name}: {len(found)} figures, {missed} missed, "
+            missed, skipped = (sum(one.met is met for one in found) for met in (False, None))
+            print(f"{datetime.now(UTC):%H:%M:%S} {name}: {len(found)} figures, {missed} missed, {skipped} not tried, "
                   f"{time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     return figures
 
@@ -66,7 +66,7 @@ def main() -> int:
     print(table(figures))
     if given.document is not None:
         _write(given.document, f"{_run_of(given.size, time.monotonic() - began)}\n\n{table(figures)}\n")
-    return 0 if figures and all(one.met for one in figures) else 1
+    return 1 if not figures or any(one.met is False for one in figures) else 0
 
 
 if __name__ == "__main__":
