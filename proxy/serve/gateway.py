@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import secrets
 from collections.abc import Callable, Mapping
@@ -22,7 +23,6 @@ from proxy.core.target import path_of
 from proxy.errors import ProxyError, Refused
 from proxy.serve.auditing import Auditing
 from proxy.serve.call import Call
-from proxy.serve.clock import Clock
 from proxy.serve.desk import Hint
 from proxy.serve.entrance import Elsewhere, Entrance, ToBank
 from proxy.serve.forward import Forward
@@ -34,7 +34,7 @@ from proxy.serve.recording import Observer, Recording, plain_text
 from proxy.serve.route import Route
 from proxy.serve.rulings import Ruling
 from proxy.serve.sealing import Sealing
-from proxy.serve.telemetry import WATCHED_FIELDS, Telemetry, method_label
+from proxy.serve.telemetry import LIMIT_FIELDS, Telemetry, method_label
 from proxy.serve.traces.tracer import Tracer
 from proxy.wire.application import Answer, Caller
 from proxy.wire.connection import Connection
@@ -42,6 +42,8 @@ from proxy.wire.limits import Limits, Timeouts
 
 if TYPE_CHECKING:
     from proxy.serve.logline import RequestLog
+
+log = logging.getLogger(__name__)
 
 _REQUEST_ID = re.compile(rb"[0-9A-Za-z._-]{1,64}")
 
@@ -70,7 +72,6 @@ class Gateway:
         self.tracer: Tracer | None = None
         self.propagator: Tracer | None = None       # the same one, where the bank is told of our spans
         self._observers: tuple[Observer, ...] = ()
-        self.clock = Clock()
         self.sealing = Sealing(limits.upstream_connections)
         self.in_flight = 0
         self.now: Callable[[], float] = asyncio.get_running_loop().time
@@ -197,10 +198,12 @@ class Gateway:
             return given.decode()
         return secrets.token_hex(8)
 
-    def observe(self, route: Route, response: Response) -> None:
-        """What the head of any answer tells about clocks and limits."""
+    def observe(self, route: Route, response: Response, took: float) -> None:
+        """What the head of any answer tells about clocks and limits.  took: seconds until it came."""
         for name, _, value in response.fields:
-            if name in WATCHED_FIELDS:
+            if name == b"date":
+                route.clock.heard(value, response, took)
+            elif name in LIMIT_FIELDS:
                 self._telemetry.seen(route.upstream, name, value)
 
     def watch(self, observer: Observer) -> None:
@@ -231,7 +234,10 @@ class Gateway:
         if self._log is not None:
             self._log.record(exchange)
         for observer in self._observers:
-            observer.over(exchange, ruling, recording, request)
+            try:
+                observer.over(exchange, ruling, recording, request)
+            except Exception as error:      # noqa: BLE001 - the call is over and told; its connections must live on
+                log.error("internal error: a call was not observed (%s)", type(error).__name__)  # noqa: TRY400
 
     def log_to(self, log: RequestLog | None) -> None:
         """Where the lines of requests go from now on; None: nowhere."""
