@@ -52,7 +52,7 @@ async def test_the_bank_accepts_it(transit, bank):
 
 async def test_signatures_overlap(transit, bank, server):
     """All of the lanes are in Vault's hands at a time, so that its latency costs each request once and not in turns."""
-    proxy = await transit()
+    proxy = await transit(transit_timeout=60.0)
     server.standin.held = True
     async with asyncio.TaskGroup() as tasks:
         answers = [tasks.create_task(proxy.ask(post("/echo"))) for _ in range(64)]
@@ -123,7 +123,7 @@ async def test_a_vault_that_starts_anew(transit, bank, server):
 
 
 async def test_callers_that_leave_while_vault_signs(transit, bank, server):
-    proxy = await transit()
+    proxy = await transit(transit_timeout=60.0)
     server.standin.held = True
     calls = [asyncio.create_task(proxy.ask(post("/echo"))) for _ in range(5)]
     await eventually(lambda: server.standin.concurrent == 5)
@@ -139,7 +139,7 @@ async def test_callers_that_leave_while_vault_signs(transit, bank, server):
 
 async def test_a_reload_while_vault_signs(transit, bank, server):
     """What is in hand keeps its key; the links are the next key's as well."""
-    proxy = await transit()
+    proxy = await transit(transit_timeout=60.0)
     server.standin.held = True
     call = asyncio.create_task(proxy.ask(post("/echo")))
     await eventually(lambda: server.standin.concurrent == 1)
@@ -159,8 +159,7 @@ async def test_the_end_while_vault_hangs(transit, bank, server):
     calls = [asyncio.create_task(proxy.ask(post("/echo"))) for _ in range(3)]
     await eventually(lambda: server.standin.concurrent == 3)
     vault = proxy.running.vault
-    vault.close()
-    await vault.first.closed()
+    await vault.ended()
     assert {(answer.status, answer.json["upstream_sent"]) for answer in await asyncio.gather(*calls)} == {(503, "no")}
     assert not bank.received
     assert ("health", "unreachable") not in vault.tally.requests(), "nobody is asked any more"

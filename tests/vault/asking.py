@@ -47,8 +47,7 @@ async def signed_on_the_loop(signer: Signer, message: bytes) -> bytes:
 
 async def ended(vault: Vault) -> None:
     """As a proxy ends."""
-    vault.close()
-    await vault.first.closed()
+    await vault.ended()
     for _ in range(3):
         await asyncio.sleep(0)          # what was aborted is closed in the loop's next rounds
 

@@ -11,6 +11,7 @@ from time import monotonic
 
 import pytest
 
+from proxy.keys.vault import dialling
 from proxy.keys.vault import links as links_module
 from proxy.keys.vault.exchange import Answer, Unreachable, head, whole
 from proxy.keys.vault.links import Links
@@ -319,7 +320,7 @@ async def test_another_address_of_the_name(scripted, linked, monkeypatch):
     vault = await scripted()
     rows = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, vault.port))
             for address in ("127.0.0.9", "127.0.0.1")]
-    monkeypatch.setattr(links_module.socket, "getaddrinfo", lambda *_, **__: rows)
+    monkeypatch.setattr(dialling.socket, "getaddrinfo", lambda *_, **__: rows)
     assert await ask(linked(vault, host="vault.test")) == Answer(200, b"ab")
 
 
@@ -327,7 +328,7 @@ async def test_a_name_that_is_unknown(scripted, linked, monkeypatch):
     def unknown(*_, **__):
         raise socket.gaierror(-2, "CANARY")
 
-    monkeypatch.setattr(links_module.socket, "getaddrinfo", unknown)
+    monkeypatch.setattr(dialling.socket, "getaddrinfo", unknown)
     assert (await ask(linked(await scripted(), host="vault.test"))).clause == "its name does not resolve"
 
 
@@ -340,7 +341,7 @@ async def test_a_lookup_that_hangs_is_one(scripted, linked, monkeypatch):
         assert go_on.wait(60)
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", vault.port))]
 
-    monkeypatch.setattr(links_module.socket, "getaddrinfo", hang)
+    monkeypatch.setattr(dialling.socket, "getaddrinfo", hang)
     links = linked(vault, host="vault.test")
     first = await asyncio.gather(*(ask(links, seconds=0.1) for _ in range(5)))
     assert all(outcome.late for outcome in first)

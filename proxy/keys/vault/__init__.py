@@ -3,7 +3,8 @@
     settings   what can be configured         place      address, namespace and roots, with VAULT_* variables honoured
     reading    the bytes of an answer         verdicts   what an answer's status means
     exchange   one at a time on a connection, from any thread, which waits
-    links      the same on the event loop     first      a signature's first attempt there, the rest in a thread
+    links      the same on the event loop     dialling   how a connection comes about there
+    first      a signature's first attempt there; the rest in a thread
     client     retries, tokens, tallies       tokens     the token's life: login, renewal, replacement
     kv         values and keys from KV        transit    a key that never leaves Vault
 

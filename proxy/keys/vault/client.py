@@ -124,6 +124,11 @@ class Vault:
         finally:
             self.tally.sign(-1)
 
+    async def ended(self) -> None:
+        """close() on the event loop, until nothing is left there that it would have to run."""
+        self.close()
+        await self.first.closed()
+
     def ask(self, operation: str, path: str, body: Mapping[str, object] | None = None, *, budget: Budget,
             query: str = "", tried: Tried | None = None) -> Mapping[str, Any]:
         """The answer's JSON.  operation: the metric's label.  path: without /v1/.  body: POSTed; None means GET.

@@ -7,38 +7,19 @@ whatever it waits for: a name, a connection, TLS, the answer's last byte.
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 from collections.abc import Callable
+from functools import partial
 from time import monotonic
 from typing import Final, cast
 
 from proxy.errors import KeyUnusable
-from proxy.keys.aside import aside
-from proxy.keys.vault.exchange import (
-    BROKE,
-    IDLE_S,
-    LATE,
-    LATE_TO_CONNECT,
-    NO_NAME,
-    NO_TLS,
-    NOT_HTTP,
-    NOT_TRUSTED,
-    REFUSED,
-    STOPPING,
-    Answer,
-    Unreachable,
-)
+from proxy.keys.vault.dialling import Dialler
+from proxy.keys.vault.exchange import BROKE, IDLE_S, LATE, LATE_TO_CONNECT, NOT_HTTP, STOPPING, Answer, Unreachable
 from proxy.keys.vault.place import Address
 from proxy.keys.vault.reading import Malformed, Reading
 
 Outcome = Answer | Unreachable | KeyUnusable
-_Found = tuple[tuple[str, ...], ssl.SSLContext | None]
-"""Vault's addresses, numeric, and what TLS is spoken with."""
-_TRUSTED_S: Final = 5.0
-"""For which a name's addresses are remembered: a Vault that closes each connection is not looked up each time."""
-_ADDRESSES: Final = 4
-"""How many of a name's addresses are tried."""
 _EARLY_S: Final = 0.002
 """A timer of the loop may come as much before its time."""
 
@@ -150,8 +131,7 @@ class Link(asyncio.Protocol):
         if reading.kept and self.usable:
             self._home.free(self)
         else:
-            self._home.forget(self)
-            self._transport.close()
+            self.abort()
         asked.settle(Answer(reading.status, reading.body))
 
 
@@ -162,16 +142,12 @@ class Links:
         """Called on the loop.  context: reads files, and is called in a thread.  most: connections that are kept."""
         self.links: set[Link] = set()
         self.asked: dict[_Asked, None] = {}
-        self._address = address
-        self._context = context
+        self._dialler = Dialler(address, context)
         self._most = most
         self._loop = asyncio.get_running_loop()
         self._idle: list[Link] = []                 # newest last
         self._dials: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self._looking: asyncio.Future[_Found] | None = None
-        self._found: _Found | None = None
-        self._found_until = 0.0
         self._closed = False
 
     def ask(self, question: bytes, deadline: float, told: Callable[[Outcome], None]) -> None:
@@ -261,7 +237,7 @@ class Links:
 
     async def _open(self, asked: _Asked) -> None:
         try:
-            link = await self._connected(asked.deadline)
+            link = await self._dialler.connected(partial(Link, self), asked.deadline)
         except (Unreachable, KeyUnusable) as error:
             asked.settle(error)
             return
@@ -273,49 +249,3 @@ class Links:
             link.abort()
         else:
             link.carry(asked)
-
-    async def _connected(self, deadline: float) -> Link:
-        """Raises Unreachable, KeyUnusable."""
-        addresses, context = await self._looked_up()
-        for left in range(len(addresses), 0, -1):
-            try:
-                async with asyncio.timeout((deadline - monotonic()) / left):
-                    return await self._connect(addresses[-left], context)
-            except ssl.SSLCertVerificationError:
-                raise Unreachable(NOT_TRUSTED) from None
-            except ssl.SSLError:
-                raise Unreachable(NO_TLS) from None
-            except OSError:             # TimeoutError is one
-                continue
-        self._found = None
-        raise Unreachable(REFUSED)
-
-    async def _connect(self, address: str, context: ssl.SSLContext | None) -> Link:
-        _, link = await self._loop.create_connection(
-            lambda: Link(self), address, self._address.port, ssl=context,
-            server_hostname=self._address.host if context is not None else None)
-        return link
-
-    async def _looked_up(self) -> _Found:
-        """One lookup for all who wait for it.  Raises Unreachable, KeyUnusable."""
-        if self._found is not None and self._found_until > self._loop.time():
-            return self._found
-        if self._looking is None:
-            self._looking = aside(self._look_up, "vault address")
-            self._looking.add_done_callback(self._looked)
-        try:
-            return await asyncio.shield(self._looking)
-        except (OSError, UnicodeError):
-            raise Unreachable(NO_NAME) from None
-
-    def _looked(self, looking: asyncio.Future[_Found]) -> None:
-        self._looking = None
-        if not looking.cancelled() and looking.exception() is None:
-            self._found, self._found_until = looking.result(), self._loop.time() + _TRUSTED_S
-
-    def _look_up(self) -> _Found:
-        """In a thread.  Raises OSError, UnicodeError, KeyUnusable."""
-        address = self._address
-        context = self._context() if address.secure else None
-        rows = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
-        return tuple(str(row[4][0]) for row in rows)[:_ADDRESSES], context
