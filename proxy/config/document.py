@@ -94,9 +94,10 @@ class _Document:
         return values
 
     def _scalar(self, node: yaml.Node) -> object:
-        if node.tag not in _CONSTRUCTED:
+        """YAML 1.1's numbers to the base of sixty (1:30:00) stay text: nobody means them, and long ones take minutes."""
+        if node.tag not in _CONSTRUCTED or ":" in node.value:
             return node.value
         try:
             return self._loader.construct_object(node)
-        except ValueError:
+        except (ValueError, OverflowError):
             return node.value

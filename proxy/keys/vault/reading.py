@@ -15,8 +15,7 @@ LARGEST: Final = 1 << 20
 _LARGEST_HEAD = 1 << 16
 _READ = 1 << 16
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})(?: [^\r\n]*)?\r\n")
-_FIELD = re.compile(rb"\r\n(content-length|transfer-encoding|connection)[ \t]*:[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)",
-                    re.IGNORECASE)
+_FIELD = re.compile(rb"\r\n(content-length|transfer-encoding|connection)[ \t]*:([^\r\n]*)(?=\r\n)", re.IGNORECASE)
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?")
 
 
@@ -55,8 +54,9 @@ class Reading:
         if found is None:
             raise Malformed
         self.status = int(found[1])
-        fields = {name.lower(): value.lower() for name, value in _FIELD.findall(head, found.end() - 2)}
-        if len(fields) != len(_FIELD.findall(head, found.end() - 2)):
+        given = _FIELD.findall(head, found.end() - 2)
+        fields = {name.lower(): value.strip(b" \t").lower() for name, value in given}
+        if len(fields) != len(given):
             raise Malformed
         length, coding = fields.get(b"content-length"), fields.get(b"transfer-encoding")
         self.kept = head.startswith(b"HTTP/1.1") and fields.get(b"connection", b"keep-alive") == b"keep-alive"
