@@ -61,7 +61,8 @@ def wanted(project: Mapping[str, object], extras: Iterable[str]) -> list[Require
     own: list[str] = list(project["dependencies"])                                          # type: ignore[call-overload]
     optional: Mapping[str, list[str]] = project["optional-dependencies"]                    # type: ignore[assignment]
     rows = [*own, *(row for extra in extras for row in optional[extra])]
-    return [requirement for row in rows if (requirement := Requirement(row)).marker is None or requirement.marker.evaluate()]
+    requirements = [Requirement(row) for row in rows]
+    return [one for one in requirements if one.marker is None or one.marker.evaluate()]
 
 
 def faults_of_locks(locks: Mapping[str, str], project: Mapping[str, object]) -> Iterator[str]:
@@ -112,7 +113,8 @@ def licence_of(name: str) -> str:
         return ""
     if found["License-Expression"]:
         return str(found["License-Expression"])
-    classified = [row.rpartition(" :: ")[2] for row in found.get_all("Classifier") or () if row.startswith("License :: OSI")]
+    rows = [row for row in found.get_all("Classifier") or () if row.startswith("License :: OSI")]
+    classified = [row.rpartition(" :: ")[2] for row in rows]
     return " OR ".join(sorted(classified)) or str(found["License"] or "none given")
 
 

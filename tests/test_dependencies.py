@@ -1,4 +1,6 @@
-"""Every dependency is one that was chosen: pinned with hashes, in its range, listed with its purpose and its licence."""
+"""Every dependency is one that was chosen: pinned with hashes, in its range, listed with its purpose and its
+licence.
+"""
 
 from __future__ import annotations
 

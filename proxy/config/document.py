@@ -94,7 +94,7 @@ class _Document:
         return values
 
     def _scalar(self, node: yaml.Node) -> object:
-        """YAML 1.1's numbers to the base of sixty (1:30:00) stay text: nobody means them, and long ones take minutes."""
+        """Numbers to the base of sixty, YAML 1.1's 1:30:00, stay text: nobody means them; long ones take minutes."""
         if node.tag not in _CONSTRUCTED or ":" in node.value:
             return node.value
         try:

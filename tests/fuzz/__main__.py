@@ -40,7 +40,7 @@ def _fuzzed(name: str, seconds: int) -> tuple[int, list[Path]]:
     if done.returncode != 0 and not kept:
         raise SystemExit(f"{name} could not be fuzzed: {done.stderr[-2000:]}")
     if kept:
-        print(done.stderr[-3000:], file=sys.stderr)
+        print(done.stdout[-3000:], file=sys.stderr)
     return int(count[1]) if count else 0, kept
 
 

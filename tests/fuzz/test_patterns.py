@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import re
 
-from tests.fuzz.growth import TIMES, grows_too_fast
+from tests.fuzz.growth import grows_too_fast
 from tests.fuzz.patterns import Used, attacks, run, used
 
-SIZE = 1000
-BOUNDED: dict[str, int] = {}
-"""Patterns that are not linear, and the longest input that the code gives to them: no more is tried."""
+SIZE, MOST = 1500, 500
 
 
 def _worst(one: Used) -> str:
-    """What its worst input took, or ""."""
-    size = min(SIZE, BOUNDED.get(one.name, SIZE * TIMES) // TIMES)
-    for attack in attacks(one.pattern):
-        found = grows_too_fast(run(one), attack.text, size)
+    """What its worst input took, or "".  Of very many attacks every so manieth is tried."""
+    every = attacks(one.pattern)
+    for attack in every[:: len(every) // MOST + 1]:
+        found = grows_too_fast(run(one), attack.text, SIZE)
         if found:
             return f"{one.name}: {found}, {attack.lead[:30]!r} {attack.unit[:30]!r}* {attack.end[:30]!r}"
     return ""
@@ -29,6 +27,6 @@ def test_none_is_quadratic():
 
 
 def test_a_quadratic_one_is_seen():
-    for pattern in (r"\s+x", r"a:[ \t]*(.*?)[ \t]*", r"<b>.*?</b>"):
+    for pattern in (r"\s+x", r"a:([^!]*?)[ \t]*", r"(?s)<b>.*?</b>"):
         method = "fullmatch" if pattern.startswith("a") else "search"
-        assert _worst(Used("made", re.compile(pattern, re.DOTALL), (method,)))
+        assert _worst(Used("made", re.compile(pattern), (method,)))

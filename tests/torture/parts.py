@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from tests.torture import (
     nobody_signs_who_should_not,
+    nothing_hostile_breaks_a_reader,
     nothing_is_sent_twice,
     nothing_malformed_is_signed,
     reload_under_load,
@@ -28,4 +29,5 @@ PARTS: dict[str, Part] = {
     "reload-under-load": reload_under_load.run,
     "secrets": secrets_stay.run,
     "stop-loses-nothing": stop_loses_nothing.run,
+    "fuzz": nothing_hostile_breaks_a_reader.run,
 }

@@ -100,9 +100,11 @@ class Reading:
         return self._taken(len(self._data))
 
     def _until(self, end: bytes, most: int) -> bytes:
-        while (at := self._data.find(end)) < 0:
+        looked = 0
+        while (at := self._data.find(end, looked)) < 0:
             if len(self._data) > most:
                 raise Malformed
+            looked = max(0, len(self._data) - len(end) + 1)
             self._more()
         return self._taken(at + len(end))
 

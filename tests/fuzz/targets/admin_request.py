@@ -1,5 +1,5 @@
-"""A request to the admin port says what is wanted, in names that are known, or is refused as admin_request_invalid; and
-headers that are given again for a replay are headers.
+"""A request to the admin port says what is wanted, in names that are known, or is refused as admin_request_invalid;
+and headers that are given again for a replay are headers.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""An allow rule is refused with a sentence or lets through exactly the paths that a reader who tries everything finds for
-it: "*" is one or more bytes within a segment, "**" is anything.
+"""An allow rule is refused with a sentence or lets through exactly the paths that a reader who tries everything
+finds for it: "*" is one or more bytes within a segment, "**" is anything.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ FULL = 20_000
 def check(data: bytes) -> None:
     """data: the rule's text, a line break, the path."""
     text, _, path = data.replace(b"\r", b"").partition(b"\n")
-    path = path.replace(b"\n", b"")        # as no target holds one
+    path = path.replace(b"\n", b"")  # as no target holds one
     try:
         rule = Rule(text.decode("latin-1"))
     except ValueError as error:

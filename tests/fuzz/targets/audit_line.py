@@ -1,5 +1,5 @@
-"""A line of the audit trail is one that binds to the line before it byte for byte, or none; and a file of any bytes is
-verified, or is broken at a place that is told.
+"""A line of the audit trail is one that binds to the line before it byte for byte, or none; and a file of any bytes
+is verified, or is broken at a place that is told.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""An authority has one spelling or is refused as bad_authority: the canonical text reads as itself, and an IP address in
-any notation is what inet_aton() and ipaddress say it is.
+"""An authority has one spelling or is refused as bad_authority: the canonical text reads as itself, and an IP
+address in any notation is what inet_aton() and ipaddress say it is.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Whatever a bank answers when it refuses, the diagnosis has a cause from its table and printable sentences, and reading
-it raises nothing: JSON, XML, compressed, cut, nested or none of them.
+"""Whatever a bank answers when it refuses, the diagnosis has a cause from its table and printable sentences, and
+reading it raises nothing: JSON, XML, compressed, cut, nested or none of them.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Any bytes are a certificate with facts that can be printed, or KeyUnusable with certificate_format; and a status answer
-about one is a Status.
+"""Any bytes are a certificate with facts that can be printed, or KeyUnusable with certificate_format; and a status
+answer about one is a Status.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""A chunked body means the same however it is cut into segments, is never larger than its limit, and is what a second
-reading of RFC 9112 section 7.1 makes of it, or is refused as malformed_request or body_too_large.
+"""A chunked body means the same however it is cut into segments, is never larger than its limit, and is what a
+second reading of RFC 9112 section 7.1 makes of it, or is refused as malformed_request or body_too_large.
 """
 
 from __future__ import annotations

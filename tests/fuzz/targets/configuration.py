@@ -1,5 +1,6 @@
-"""A configuration file is a configuration that can be run, or ConfigInvalid with printable sentences, each of them with
-a place; never another exception, never an object of YAML's own making, and never more sentences than a person reads.
+"""A configuration file is a configuration that can be run, or ConfigInvalid with printable sentences, each of them
+with a place; never another exception, never an object of YAML's own making, and never more sentences than a person
+reads.
 """
 
 from __future__ import annotations

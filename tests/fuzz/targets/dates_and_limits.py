@@ -1,5 +1,5 @@
-"""A Date header is a moment or nothing, the limits of a bank are numbers within bounds or nothing, and a traceparent is
-the caller's or nothing; what is read is what was written.
+"""A Date header is a moment or nothing, the limits of a bank are numbers within bounds or nothing, and a
+traceparent is the caller's or nothing; what is read is what was written.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ FULL = 30_000
 
 def check(data: bytes) -> None:
     seconds = parse_imf_fixdate(data)
-    if seconds is not None and data[23:25] != b"60":        # a leap second is the second after it
+    if seconds is not None and data[23:25] != b"60":  # a leap second is the second after it
         assert imf_fixdate(seconds)[5:] == data[5:], "a date that there is"
     other = rules.seconds(data.decode("latin-1"))
     if other is not None and other.year > 0:

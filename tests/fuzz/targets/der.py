@@ -1,5 +1,5 @@
-"""DER is taken apart into elements that put together again are the same bytes, or a ValueError; an object identifier
-reads back as what it was written from.
+"""DER is taken apart into elements that put together again are the same bytes, or a ValueError; an object
+identifier reads back as what it was written from.
 """
 
 from __future__ import annotations

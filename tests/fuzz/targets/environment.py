@@ -1,5 +1,5 @@
-"""Whatever the environment says, of us, of Vault and of systemd, the program is configured or says in one sentence what
-to change.
+"""Whatever the environment says, of us, of Vault and of systemd, the program is configured or says in one sentence
+what to change.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Whatever was signed wrongly, the search for what it was ends, with sentences from the table of causes, and never calls
-a request right whose bytes an independent check refuses.
+"""Whatever was signed wrongly, the search for what it was ends, with sentences from the table of causes, and never
+calls a request right whose bytes an independent check refuses.
 """
 
 from __future__ import annotations

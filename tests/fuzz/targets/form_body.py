@@ -1,5 +1,5 @@
-"""Three readers of the bank's form rule, of which none knows another, hash the same bytes for any body; and what is sent
-instead of the body means the same fields.
+"""Three readers of the bank's form rule, of which none knows another, hash the same bytes for any body; and what is
+sent instead of the body means the same fields.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""However a caller spells its header fields, the request is refused with a documented code or leaves sealed so that an
-independent check of its bytes finds no fault, and none that is a hop's, a forwarder's or sealed by us came from outside.
+"""However a caller spells its header fields, the request is refused with a documented code or leaves sealed so that
+an independent check of its bytes finds no fault, and none that is a hop's, a forwarder's or sealed by us came from
+outside.
 """
 
 from __future__ import annotations

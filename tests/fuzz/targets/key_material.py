@@ -1,5 +1,5 @@
-"""Any bytes are a key with its certificates or a KeyUnusable whose code is in the table, with and without a password; and
-no sentence about them holds the password or a part of the key.
+"""Any bytes are a key with its certificates or a KeyUnusable whose code is in the table, with and without a
+password; and no sentence about them holds the password or a part of the key.
 """
 
 from __future__ import annotations
@@ -59,6 +59,8 @@ def seeds() -> tuple[bytes, ...]:
         making.pkcs8(key) + making.pem(cert),
         making.keystore(key, cert),
         making.keystore(key, cert, password=None),
+        making.with_rounds(making.pkcs8(key, Encoding.DER, making.PASSWORD), 1 << 33),
+        making.with_rounds(making.keystore(key, cert), 1 << 30),
         other.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
         cert,
     )

@@ -1,5 +1,5 @@
-"""Whatever is pasted into `verify --explain` (curl, PowerShell, HAR, Postman, raw HTTP) gives requests or Unreadable with
-one clause, and no request that it gives can break what is printed of it.
+"""Whatever is pasted into `verify --explain` (curl, PowerShell, HAR, Postman, raw HTTP) gives requests or
+Unreadable with one clause, and no request that it gives can break what is printed of it.
 """
 
 from __future__ import annotations

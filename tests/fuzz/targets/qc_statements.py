@@ -1,5 +1,5 @@
-"""Whatever bytes stand in a certificate's QCStatements, its facts are read or it is refused with certificate_format; and
-statements that are written here read as they were meant.
+"""Whatever bytes stand in a certificate's QCStatements, its facts are read or it is refused with
+certificate_format; and statements that are written here read as they were meant.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""A secret that is known is in nothing that a person reads of a message, in whatever body, header or target it stands, and
-masking raises nothing.
+"""A secret that is known is in nothing that a person reads of a message, in whatever body, header or target it
+stands, and masking raises nothing.
 """
 
 from __future__ import annotations

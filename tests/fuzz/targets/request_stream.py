@@ -1,5 +1,5 @@
-"""Of a caller's bytes no request comes out that a second reading of RFC 9112 does not find in them; the same bytes in
-other segments give the same, and a refusal is one of four documented codes.
+"""Of a caller's bytes no request comes out that a second reading of RFC 9112 does not find in them; the same bytes
+in other segments give the same, and a refusal is one of four documented codes.
 """
 
 from __future__ import annotations

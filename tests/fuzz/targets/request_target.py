@@ -1,5 +1,5 @@
-"""A request target is sent and signed byte for byte, but for a lone trailing "?", or is refused as bad_target; and what
-is let through has one reading: no dot segment, no "//", no raw control byte.
+"""A request target is sent and signed byte for byte, but for a lone trailing "?", or is refused as bad_target; and
+what is let through has one reading: no dot segment, no "//", no raw control byte.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Whatever stands in a Signature header, the reader names what is wrong with it and raises nothing; one that it finds
-nothing wrong with is written again byte for byte, and a second reader takes it too.
+"""Whatever stands in a Signature header, the reader names what is wrong with it and raises nothing; one that it
+finds nothing wrong with is written again byte for byte, and a second reader takes it too.
 """
 
 from __future__ import annotations

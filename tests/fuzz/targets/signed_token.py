@@ -1,5 +1,5 @@
-"""A compact JWS is three JSON and signature parts that encode to the same text, or a ValueError with a clause; judging an
-assertion gives KeyUnusable with assertion_invalid, and a bearer token's end is a number or None.
+"""A compact JWS is three JSON and signature parts that encode to the same text, or a ValueError with a clause;
+judging an assertion gives KeyUnusable with assertion_invalid, and a bearer token's end is a number or None.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Whatever stands at Vault's address, its answer is read within its bounds, or is Malformed or a broken connection; and
-what is made of it is a value or KeyUnusable with a vault_ code.
+"""Whatever stands at Vault's address, its answer is read within its bounds, or is Malformed or a broken connection;
+and what is made of it is a value or KeyUnusable with a vault_ code.
 """
 
 from __future__ import annotations
