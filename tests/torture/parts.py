@@ -1,4 +1,4 @@
-"""The parts in the order in which they run."""
+"""The parts in the order in which they run: the last one searches what the others have said."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tests.torture import (
     secrets_stay,
     signed_is_sent,
     stop_loses_nothing,
+    the_clock_changes_only_the_date,
     the_keep_alive_race,
 )
 from tests.torture.figures import Figure
@@ -27,7 +28,8 @@ PARTS: dict[str, Part] = {
     "nothing-is-sent-twice": nothing_is_sent_twice.run,
     "keep-alive-race": the_keep_alive_race.run,
     "reload-under-load": reload_under_load.run,
-    "secrets": secrets_stay.run,
     "stop-loses-nothing": stop_loses_nothing.run,
     "fuzz": nothing_hostile_breaks_a_reader.run,
+    "clock": the_clock_changes_only_the_date.run,
+    "secrets": secrets_stay.run,
 }
