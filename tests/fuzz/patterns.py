@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import proxy
+from tests.fuzz.growth import grows_too_fast
 
+_SIZE = 1500
 ROOT = Path(proxy.__file__).parent
 _SKIPPED = ("proxy.__main__", "proxy.app.workers.worker")
 _METHODS = "match|fullmatch|search|findall|finditer|sub|subn|split"
@@ -106,6 +108,16 @@ def run(used_one: Used) -> Callable[[str], object]:
     if method in ("finditer", "findall", "sub", "subn", "split"):
         return lambda text: sum(1 for _ in pattern.finditer(convert(text)))
     return lambda text: getattr(pattern, method)(convert(text))
+
+
+def worst(one: Used, most: int) -> str:
+    """What its worst input took, or "".  most: of more attacks than that, every so manieth is tried."""
+    every, work = attacks(one.pattern), run(one)
+    for attack in every[:: len(every) // most + 1]:
+        found = grows_too_fast(work, attack.text, _SIZE)
+        if found:
+            return f"{one.name}: {found}, {attack.lead[:30]!r} {attack.unit[:30]!r}* {attack.end[:30]!r}"
+    return ""
 
 
 def _repeats(nodes: list[Any], lead: str) -> Iterator[tuple[str, str]]:

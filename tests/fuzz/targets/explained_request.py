@@ -42,17 +42,10 @@ def _key() -> RSAPrivateKey:
 @cache
 def seeds() -> tuple[bytes, ...]:
     made = [
-        Sealer(_key()),
         Sealer(_key(), "GET", "/personal/v5/accounts?a=b", b""),
         Sealer(_key(), body=b"grant_type=a&code=b%2Fc"),
-        Sealer(_key(), "DELETE", "/personal//v5", b""),
     ]
-    for change in (
-        lambda text: text.replace("\n", "\r\n"),
-        lambda text: text.upper(),
-        lambda text: text + "\n",
-        lambda text: "something else",
-    ):
+    for change in (lambda text: text.replace("\n", "\r\n"), lambda text: "something else"):
         spoiled = Sealer(_key())
         spoiled.change = change
         made.append(spoiled)
