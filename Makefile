@@ -44,7 +44,7 @@ check: $(DEV_STAMP)  ## ruff, mypy --strict, import-linter, dependencies
 
 audit: .run/audit/bin/pip-audit  ## known weaknesses of all locked dependencies; needs network
 	@for lock in requirements*.lock; do \
-	  .run/audit/bin/pip-audit --progress-spinner off --disable-pip --require-hashes --requirement $$lock || exit 1; \
+	  .run/audit/bin/pip-audit --strict --progress-spinner off --disable-pip --require-hashes --requirement $$lock || exit 1; \
 	done
 
 demo: $(DEV_STAMP)  ## a walk-through that ends by itself
