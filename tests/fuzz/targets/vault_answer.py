@@ -5,8 +5,7 @@ and what is made of it is a value or KeyUnusable with a vault_ code.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from time import monotonic
-from typing import Any, cast
+from typing import Any
 from unittest.mock import Mock
 
 from proxy.errors import PROBLEMS, KeyUnusable
@@ -45,30 +44,28 @@ _PLACE = VaultField(path="a", field="a")
 _CODES = {code for code in PROBLEMS if code.startswith("vault_")} | {"key_type", "secret_missing", "signing_failed"}
 
 
-class _Channel:
-    """Gives what there is in pieces of seven bytes, then an end."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-
-    def settimeout(self, _: float) -> None:
-        pass
-
-    def recv(self, _: int) -> bytes:
-        piece, self._data = self._data[:7], self._data[7:]
-        return piece
-
-
 def check(data: bytes) -> None:
-    reading = Reading(cast(Any, _Channel(data)), monotonic() + 60)
-    try:
-        reading.read()
-    except (Malformed, OSError):
+    whole = _read([data])
+    assert _read([data[at : at + 1] for at in range(len(data))]) == whole, "segments do not matter"
+    if whole is None:
         _answered(200, data)
         return
-    assert 100 <= reading.status <= 999 and len(reading.body) <= LARGEST_BODY
-    judge_health(reading.status)
-    _answered(reading.status, reading.body)
+    status, body = whole
+    assert 100 <= status <= 999
+    assert len(body) <= LARGEST_BODY
+    judge_health(status)
+    _answered(status, body)
+
+
+def _read(segments: list[bytes]) -> tuple[int, bytes] | None:
+    """Status and body; None for what is none, or not a whole one."""
+    reading = Reading()
+    try:
+        whole = any(reading.feed(segment) for segment in segments if segment) or reading.feed(b"")
+    except (Malformed, ConnectionResetError):
+        return None
+    assert whole, "an end is an end"
+    return reading.status, reading.body
 
 
 def _answered(status: int, body: bytes) -> None:
