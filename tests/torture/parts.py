@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from tests.torture import (
     a_kill_leaves_nothing,
     nobody_signs_who_should_not,
+    nothing_hostile_breaks_a_reader,
     nothing_is_sent_twice,
     nothing_malformed_is_signed,
     reload_under_load,
@@ -30,6 +31,7 @@ PARTS: dict[str, Part] = {
     "reload-under-load": reload_under_load.run,
     "stop-loses-nothing": stop_loses_nothing.run,
     "kill-leaves-nothing": a_kill_leaves_nothing.run,
+    "fuzz": nothing_hostile_breaks_a_reader.run,
     "clock": the_clock_changes_only_the_date.run,
     "secrets": secrets_stay.run,
 }

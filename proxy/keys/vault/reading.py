@@ -17,8 +17,7 @@ _COMMON_HEAD = 4096
 _MOST_TRAILERS = 64
 _UNTIL_CLOSE, _CHUNKED = -1, -2
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})(?: [^\r\n]*)?\r\n")
-_FIELD = re.compile(rb"\r\n(content-length|transfer-encoding|connection)[ \t]*:[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)",
-                    re.IGNORECASE)
+_FIELD = re.compile(rb"\r\n(content-length|transfer-encoding|connection)[ \t]*:([^\r\n]*)(?=\r\n)", re.IGNORECASE)
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?")
 
 T = TypeVar("T")
@@ -115,9 +114,11 @@ class Reading:
         return self._taken(len(self._data))
 
     def _until(self, end: bytes, most: int) -> _Steps[bytes]:
-        while (at := self._data.find(end)) < 0:
+        looked = 0
+        while (at := self._data.find(end, looked)) < 0:
             if len(self._data) > most:
                 raise Malformed
+            looked = max(0, len(self._data) - len(end) + 1)
             yield from self._more()
         return self._taken(at + len(end))
 
@@ -148,7 +149,7 @@ def _read_head(head: bytes) -> tuple[int, int, bool]:
         raise Malformed
     status = int(found[1])
     given = _FIELD.findall(head, found.end() - 2)
-    fields = {name.lower(): value.lower() for name, value in given}
+    fields = {name.lower(): value.strip(b" \t").lower() for name, value in given}
     length, coding = fields.get(b"content-length"), fields.get(b"transfer-encoding")
     if len(fields) != len(given) or status < 200:
         raise Malformed
