@@ -203,6 +203,7 @@ class Running:
         self.telemetry.read_at_scrape(status.readings(
             rings=self.rings, gateway=self.gateway, server=self.server, pools=self.pools,
             passages=self.passages, authority=self.authority, log_dropped=lambda: self.lines.dropped))
+        self.telemetry.shed_tally = lambda: self.server.room.left
         if self.vault is not None:
             self.telemetry.vault_tally = self.vault.tally.requests
             self.telemetry.read_at_scrape(status.vault_readings(self.vault))

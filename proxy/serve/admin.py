@@ -124,6 +124,9 @@ class Admin:
             found = await work
         except ProxyError as error:
             found = problem(error, "admin", "no")
+        except asyncio.CancelledError:
+            connection.answer(problem(ProxyError("proxy_ending"), "admin", "no"))
+            raise
         except Exception as error:      # noqa: BLE001 - no caller is left without an answer, and none sees a traceback
             log.error("the admin port failed (%s)", type(error).__name__)  # noqa: TRY400
             found = problem(ProxyError("internal_error", type(error).__name__), "admin", "no")
@@ -153,7 +156,7 @@ class Admin:
             connection.call.resume()
 
     async def close(self) -> None:
-        """Ends what is still under way."""
+        """Ends what is still under way, and tells who asked for it."""
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

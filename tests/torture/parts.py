@@ -9,8 +9,10 @@ from tests.torture import (
     nothing_is_sent_twice,
     nothing_malformed_is_signed,
     reload_under_load,
+    reload_while_it_ends,
     secrets_stay,
     signed_is_sent,
+    slow_clients_hold_up_nobody,
     stop_loses_nothing,
     the_keep_alive_race,
 )
@@ -28,4 +30,6 @@ PARTS: dict[str, Part] = {
     "reload-under-load": reload_under_load.run,
     "secrets": secrets_stay.run,
     "stop-loses-nothing": stop_loses_nothing.run,
+    "reload-and-drain": reload_while_it_ends.run,
+    "slow-clients": slow_clients_hold_up_nobody.run,
 }
