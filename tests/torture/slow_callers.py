@@ -18,6 +18,7 @@ import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from random import Random
 from typing import Any
 
 HOST = "open.nordea.com"
@@ -86,14 +87,13 @@ class Caller:
             await asyncio.sleep(self.pace)
 
 
-async def _of(first: bytes, again: bytes, end: bytes = b"") -> AsyncIterator[bytes]:
-    """first, then `again` until there are ten megabytes, then end."""
+async def _of(first: bytes, again: bytes) -> AsyncIterator[bytes]:
+    """first, then `again` until there are ten megabytes, at three megabytes a second."""
     yield first
     block = again * (_PIECE // len(again) + 1)
     for _ in range(LONG // len(block) + 1):
         yield block
-    if end:
-        yield end
+        await asyncio.sleep(0.02)
 
 
 async def drip_head(caller: Caller) -> str:
@@ -187,6 +187,7 @@ class Crowd:
 
     def __init__(self, port: int, crowd: dict[str, int], again: float | None, pace: float) -> None:
         self._port, self._again, self._pace = port, again, pace
+        self._random = Random(port)
         self.ended: list[tuple[str, str, float]] = []
         self._left = sum(crowd.values())
         self.there = asyncio.Event()
@@ -209,7 +210,7 @@ class Crowd:
             begun()
             if self._again is None:
                 return
-            await asyncio.sleep(self._again)
+            await asyncio.sleep(self._again * (0.5 + self._random.random()))
 
     async def _once(self, kind: str, begun: Callable[[], None]) -> tuple[str, float]:
         with socket.socket() as sock:
