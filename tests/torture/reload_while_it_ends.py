@@ -87,6 +87,7 @@ async def _vault(ground: Ground, folder: Path) -> AsyncIterator[Scene]:
 
         yield Scene({"applications": {"shop": application}, "vault": VaultSettings(
             address=server.address, timeout=60.0, retries=0)}, {"VAULT_TOKEN": token}, hold, hangs=True)
+        standin.held = False
 
 
 @asynccontextmanager
@@ -121,15 +122,12 @@ class Tally:
 
 
 async def run(ground: Ground, size: float) -> list[Figure]:
-    random, tally = Random(SEED), Tally()
-    runs = scaled(RUNS, size, least=len(SCENES))
+    tally = Tally()
+    runs = scaled(RUNS // len(SCENES), size) * len(SCENES)
     async with ground.bank(keep=200_000) as bank:
-        for number in range(runs):
-            name = list(SCENES)[number % len(SCENES)]
-            folder = ground.directory / f"ending-{time.monotonic_ns()}"
-            folder.mkdir()
-            async with SCENES[name](ground, folder) as scene:
-                await _end(ground, bank, scene, name, folder, tally, number, random)
+        for first in range(0, runs, len(SCENES)):
+            await asyncio.gather(*(_scene(ground, bank, name, tally, first + number)
+                                   for number, name in enumerate(SCENES)))
     asked = tally.said.total()
     return [none_of(PROMISE, f"requests that failed inside the drain window, {runs} × SIGTERM with reloads before and "
                              f"after it, {CALLERS} callers", tally.failed, tally.calls),
@@ -140,14 +138,22 @@ async def run(ground: Ground, size: float) -> list[Figure]:
                     "; ".join(tally.untrue[:3]) or ", ".join(f"{said} {count}" for said, count in tally.said.items()))]
 
 
-async def _end(ground: Ground, bank: Emulator, scene: Scene, name: str, folder: Path, tally: Tally, number: int,
-               random: Random) -> None:
+async def _scene(ground: Ground, bank: Emulator, name: str, tally: Tally, number: int) -> None:
+    folder = ground.directory / f"ending-{time.monotonic_ns()}"
+    folder.mkdir()
+    async with SCENES[name](ground, folder) as scene:
+        await _end(ground, bank, scene, name, folder, tally, number)
+
+
+async def _end(ground: Ground, bank: Emulator, scene: Scene, name: str, folder: Path, tally: Tally,
+               number: int) -> None:
+    random = Random(f"{SEED} {number}")
     token = folder / "admin-token"
     await asyncio.to_thread(write_private, token, TOKEN.encode())
     config = configuration(bank, ground.files, min_sigterm_delay=WINDOW_S, max_sigterm_delay=GRACE_S, quiet=True,
                            exit_zero_on_sigterm=True, admin_token_file=str(token), **scene.changes)
     async with Child(config, folder / "config.json", variables=scene.variables) as child:
-        crowd, tasks = await busy(bank, child, 1000 + number, CALLERS)
+        crowd, tasks = await busy(child, 1000 + number, CALLERS)
         scene.begins()
         child.signal(signal.SIGHUP)
         early = asyncio.create_task(_reload(child))

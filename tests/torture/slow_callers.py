@@ -97,14 +97,16 @@ async def _of(first: bytes, again: bytes) -> AsyncIterator[bytes]:
 
 
 async def drip_head(caller: Caller) -> str:
+    """Of nearly all that a head may have."""
     caller.begins()
-    return await caller.while_sending(caller.drip(b"GET /echo HTTP/1.1\r\n" + _HEAD + b"X: " + b"x" * 4000))
+    await caller.send(b"GET /echo HTTP/1.1\r\n" + _HEAD + b"X: " + b"x" * 30_000)
+    return await caller.while_sending(caller.drip(b"x" * 1000))
 
 
 async def drip_body(caller: Caller) -> str:
     caller.begins()
-    await caller.send(b"POST /echo HTTP/1.1\r\n" + _HEAD + b"Content-Length: 4000\r\n\r\n")
-    return await caller.while_sending(caller.drip(b"x" * 3999))
+    await caller.send(b"POST /echo HTTP/1.1\r\n" + _HEAD + b"Content-Length: 10000\r\n\r\n" + b"x" * 8000)
+    return await caller.while_sending(caller.drip(b"x" * 1999))
 
 
 async def silent(caller: Caller) -> str:

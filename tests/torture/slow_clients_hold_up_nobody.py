@@ -38,7 +38,7 @@ _PACE_S, _BACK_S, _LATE_S, _CALM_S = 4.0, 1.0, 2.0, 0.04
 
 SHARES = {"drips a head": 28, "drips a body": 17, "says nothing": 16, "stays idle": 12, "half a handshake": 12,
           "half-closed": 2, "never reads": 5, "pipelines unread": 4}
-"""Per cent; the others are one each."""
+"""Per cent; of LONG there is one each."""
 UNREAD = ("never reads", "pipelines unread")
 """Their deadline begins when the last buffer between here and the bank is full, which nobody out here can see."""
 LONG = ("a header of 10 MB", "10 MB of headers", "a request line of 10 MB", "a chunk extension of 10 MB",
@@ -51,7 +51,10 @@ SHORT: dict[str, float] = {"read": 1.5, "idle": 2.0, "handshake": 1.5, "client_w
 
 
 def crowd_of(count: int, shares: dict[str, int], others: Iterable[str] = ()) -> dict[str, int]:
-    return {**{kind: max(1, count * share // 100) for kind, share in shares.items()}, **dict.fromkeys(others, 1)}
+    """One of each of the others; those of the first kind make the number full."""
+    crowd = {**{kind: max(1, count * share // 100) for kind, share in shares.items()}, **dict.fromkeys(others, 1)}
+    crowd[next(iter(shares))] += count - sum(crowd.values())
+    return crowd
 
 
 class Slow:

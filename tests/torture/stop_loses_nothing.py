@@ -12,7 +12,6 @@ import time
 from dataclasses import dataclass, field
 from random import Random
 
-from proxy.emulator import Emulator
 from tests.e2e.child import Child
 from tests.e2e.line import Cut, connected, post
 from tests.torture.figures import Figure, at_most, none_of, scaled
@@ -69,7 +68,7 @@ async def _terminated(ground: Ground, runs: int) -> list[Figure]:
     for number in range(runs):
         async with ground.bank(keep=100_000) as bank, ground.child(
                 bank, min_sigterm_delay=WINDOW_S, max_sigterm_delay=GRACE_S, quiet=True) as child:
-            crowd, tasks = await busy(bank, child, number)
+            crowd, tasks = await busy(child, number)
             crowd.signalled = time.monotonic()
             child.signal(signal.SIGTERM)
             codes.add(await child.ended())
@@ -87,12 +86,11 @@ async def _terminated(ground: Ground, runs: int) -> list[Figure]:
             at_most(PROMISE, "longest time to exit", longest, GRACE_S, " s")]
 
 
-async def busy(bank: Emulator, child: Child, number: int, callers: int = CALLERS) -> tuple[Crowd, list[asyncio.Task[
-        None]]]:
+async def busy(child: Child, number: int, callers: int = CALLERS) -> tuple[Crowd, list[asyncio.Task[None]]]:
     """-> callers who have had three answers each, or so, and go on."""
-    crowd, before = Crowd(child.port, number), bank.executions.total
+    crowd = Crowd(child.port, number)
     tasks = [asyncio.create_task(crowd.caller(name)) for name in range(callers)]
-    while bank.executions.total < before + 3 * callers:
+    while len(crowd.books.told) < 3 * callers:
         await asyncio.sleep(0.005)
     return crowd, tasks
 
