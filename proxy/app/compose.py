@@ -27,6 +27,7 @@ from proxy.keys.source import KeySource
 from proxy.keys.vault.client import Vault
 from proxy.keys.vault.settings import VaultSettings
 from proxy.keys.vault.verdicts import TRANSIENT
+from proxy.serve.bank_clock import BankClock, BankClocks, CorrectedClock
 from proxy.serve.entrance import Entrance
 from proxy.serve.passages import Passages
 from proxy.serve.route import Route
@@ -202,14 +203,23 @@ def _origin(route: ResolvedRoute) -> Origin:
     return Origin(route.upstream.host, route.upstream.port, route.upstream.name.strip("[]"))
 
 
-def routes(config: Config, rings: Mapping[str, Slots], banks: Mapping[Origin, Pool], telemetry: Telemetry,
-           ) -> dict[str, RouteTable[Route]]:
+def clocks(config: Config, telemetry: Telemetry) -> BankClocks:
+    """One per bank host: what a bank says of its clock is believed for its own calls alone."""
+    settings = config.date_correction
+    found = BankClocks({name: BankClock(name) if settings is None else CorrectedClock(name, settings)
+                        for name in sorted({str(_origin(route)) for route in resolve(config)})})
+    telemetry.skews = found.ahead
+    return found
+
+
+def routes(config: Config, rings: Mapping[str, Slots], banks: Mapping[Origin, Pool],
+           clocks: BankClocks, telemetry: Telemetry) -> dict[str, RouteTable[Route]]:
     """By listener."""
     shapers = _shapers(config, telemetry)
     built = [Route(name=r.name, listener=r.listener, prefix=r.prefix, strip=r.strip, application=r.application,
                    upstream=str(_origin(r)), host=canonical_host(r.upstream.name), port=r.upstream.public_port,
                    base=r.upstream.base.encode(), access=r.access, payments=r.payments, rules=r.rules,
-                   slots=rings[r.application], pool=banks[_origin(r)],
+                   slots=rings[r.application], pool=banks[_origin(r)], clock=clocks[str(_origin(r))],
                    self_verify=SelfVerify(r.name, r.rules, telemetry.self_verify) if r.self_verify else None,
                    shaper=shapers.get((r.application, _origin(r))))
              for r in resolve(config)]

@@ -107,8 +107,7 @@ class Running:
     def __init__(self, config: Config, rings: compose.Keyrings, environ: Mapping[str, str],
                  authority: Authority | None = None, passed: PassedSockets | None = None) -> None:
         """authority: for tunnels to the banks; None leaves them shut.  passed: sockets; by default systemd's."""
-        self.config = config
-        self.rings = rings
+        self.config, self.rings = config, rings
         self.telemetry = Telemetry()
         self.listeners: list[tuple[str, str, int]] = []
         self.since = datetime.now(UTC)
@@ -122,7 +121,8 @@ class Running:
         self._tasks: set[asyncio.Task[None]] = set()
         self.pools = compose.pools(config, compose.tls_context(config), compose.egress(config, environ),
                                    self.telemetry, self.doors.is_own_address)
-        routes = compose.routes(config, rings, self.pools, self.telemetry)
+        self.clocks = compose.clocks(config, self.telemetry)
+        routes = compose.routes(config, rings, self.pools, self.clocks, self.telemetry)
         self._entrances = compose.entrances(config, routes, self.doors.is_own)
         self.passages = compose.passages(config, self.telemetry, self.doors.is_own_address)
         self.gateway = Gateway(
@@ -201,7 +201,7 @@ class Running:
     def _measure(self) -> None:
         """What is told about a proxy that has not started yet as well."""
         self.telemetry.read_at_scrape(status.readings(
-            rings=self.rings, gateway=self.gateway, server=self.server, pools=self.pools,
+            rings=self.rings, gateway=self.gateway, server=self.server, pools=self.pools, clocks=self.clocks,
             passages=self.passages, authority=self.authority, log_dropped=lambda: self.lines.dropped))
         self.telemetry.shed_tally = lambda: self.server.room.left
         if self.vault is not None:
@@ -221,8 +221,7 @@ class Running:
     def _open_files(self) -> None:
         limits = self.config.limits
         wanted = limits.connections + limits.upstream_connections * len(self.pools) + limits.tunnels + _FILES
-        allowed = process.open_files(wanted)
-        if allowed < wanted:
+        if (allowed := process.open_files(wanted)) < wanted:
             log.warning("only %d files may be open, but limits allow connections that need %d; raise the limit on open "
                         "files or lower limits.connections", allowed, wanted)
 
@@ -232,15 +231,17 @@ class Running:
     # --- while it runs
 
     def report(self) -> Mapping[str, object]:
-        return {**status.status_report(
+        return status.status_report(
             state=self.health.state, log_level=self.level.current, since=self.since, listeners=self.listeners,
-            rings=self.rings, gateway=self.gateway, server=self.server, pools=self.pools, passages=self.passages,
-            authority=self.authority), "diagnoses": self.diagnoses.report(), "audit": self.audit.report()}
+            rings=self.rings, gateway=self.gateway, server=self.server, pools=self.pools, clocks=self.clocks,
+            passages=self.passages, authority=self.authority, diagnoses=self.diagnoses.report(),
+            audit=self.audit.report())
 
     def _tick(self) -> None:
         self._ticking = asyncio.get_running_loop().call_later(_TICK, self._tick)
         for pool in self.pools.values():
             pool.tick()
+        self.clocks.look()
         self._notify.alive(asyncio.get_running_loop().time())
         self.passages.solos.tick()
         for slots in self.rings.values():

@@ -12,6 +12,7 @@ from proxy.keys.keyring import Identity, Keyring, LoadError
 from proxy.keys.slots import Slots
 from proxy.keys.source import CertificateFacts
 from proxy.keys.vault.client import Vault
+from proxy.serve.bank_clock import BankClock, BankClocks
 from proxy.serve.gateway import Gateway
 from proxy.serve.passages import Passages
 from proxy.serve.telemetry import Reading
@@ -105,7 +106,8 @@ def authority_report(authority: Authority | None) -> Mapping[str, object] | None
 
 def status_report(*, state: str, log_level: str, since: datetime, listeners: Iterable[tuple[str, str, int]],
                   rings: Mapping[str, Slots], gateway: Gateway, server: Server, pools: Mapping[Origin, Pool],
-                  passages: Passages, authority: Authority | None) -> Mapping[str, object]:
+                  clocks: BankClocks, passages: Passages,
+                  authority: Authority | None, diagnoses: object, audit: object) -> Mapping[str, object]:
     """The document behind /status."""
     return {
         "version": __version__, "state": state, "started_at": since.isoformat(timespec="seconds"),
@@ -116,9 +118,18 @@ def status_report(*, state: str, log_level: str, since: datetime, listeners: Ite
         "applications": {name: application_report(ring) for name, ring in rings.items()},
         "open_tunnels": passages.open, "certificate_authority": authority_report(authority),
         "upstreams": {str(origin): {**dict(zip(("connections", "idle", "waiting"), pool.counts, strict=True)),
-                                    "breaker": "open" if pool.breaker.open else "closed"}
+                                    "breaker": "open" if pool.breaker.open else "closed",
+                                    **clock_report(clocks[str(origin)])}
                       for origin, pool in pools.items()},
+        "diagnoses": diagnoses, "audit": audit,
     }
+
+
+def clock_report(clock: BankClock) -> dict[str, object]:
+    """Tenths of seconds; null: the bank has not been heard for an hour."""
+    ahead = clock.ahead
+    return {"clock_ahead_s": round(ahead, 1) if ahead is not None else None,
+            "clock_correction_s": round(clock.correction, 1)}
 
 
 def vault_readings(vault: Vault) -> list[Reading]:
@@ -131,7 +142,8 @@ def vault_readings(vault: Vault) -> list[Reading]:
 
 
 def readings(*, rings: Mapping[str, Slots], gateway: Gateway, server: Server, pools: Mapping[Origin, Pool],
-             passages: Passages, authority: Authority | None, log_dropped: Callable[[], int]) -> list[Reading]:
+             clocks: BankClocks, passages: Passages, authority: Authority | None,
+             log_dropped: Callable[[], int]) -> list[Reading]:
     """Gauges that are read when somebody scrapes."""
     return [
         ("requests_in_flight", "Requests in hand.", (), lambda: [((), gateway.in_flight)]),
@@ -148,6 +160,8 @@ def readings(*, rings: Mapping[str, Slots], gateway: Gateway, server: Server, po
          lambda: [((), authority.not_after.timestamp())] if authority is not None else []),
         ("breaker_open", "1 while calls to this bank are refused because it does not answer.", ("upstream",),
          lambda: [((str(origin),), pool.breaker.open) for origin, pool in pools.items()]),
+        ("clock_correction_seconds", "How far the date that is signed for this bank is ahead of our clock.",
+         ("upstream",), lambda: [((upstream,), clock.correction) for upstream, clock in clocks.items()]),
         ("upstream_open_connections", "Connections to a bank, idle or busy.", ("upstream", "state"),
          lambda: [((str(origin), state), count) for origin, pool in pools.items()
                   for state, count in (("idle", pool.counts[1]), ("busy", pool.counts[0] - pool.counts[1]))]),

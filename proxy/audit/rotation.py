@@ -31,21 +31,22 @@ class Rotation:
         self._clock = clock
         self._ticks = ticks
         self._told = told
-        self._since = 0.0
+        self._born = 0.0
         self._not_before = 0.0
 
     def look(self) -> None:
         """At the file that has just been opened."""
         self.first, moment = self._place.first_line()
         try:
-            self._since = datetime.fromisoformat(moment).timestamp()
+            age = self._clock() - datetime.fromisoformat(moment).timestamp()
         except ValueError:
-            self._since = self._clock()
+            age = 0.0
+        self._born = self._ticks() - max(0.0, age)      # from here on nobody can set it
 
     def began(self, number: int) -> None:
         """A line with this number is in the file."""
         if not self.first:
-            self.first, self._since = number, self._clock()
+            self.first, self._born = number, self._ticks()
 
     def follow(self, head: Head) -> bool:
         """Opens FILE anew when it is another one by now; -> whether it was.
@@ -70,7 +71,7 @@ class Rotation:
         settings = self._settings
         if not self.first or self._ticks() < self._not_before:
             return False
-        old = settings.rotate_seconds and self._clock() - self._since >= settings.rotate_seconds
+        old = settings.rotate_seconds and self._ticks() - self._born >= settings.rotate_seconds
         return bool(old or (settings.rotate_bytes and self._place.size >= settings.rotate_bytes))
 
     def rotate(self, head: Head) -> list[dict[str, object]]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from typing import get_origin
+from typing import Final, get_origin
+
+import msgspec
 
 from proxy.config.model import Config
 from proxy.config.problems import Problems, below, did_you_mean
@@ -12,6 +14,7 @@ from proxy.config.reading import fields_of, is_struct, plain
 
 PREFIX = "SIGNING_PROXY_"
 CONFIG_FILE = PREFIX + "CONFIG_FILE"
+VAULT_TOKEN: Final = "VAULT_TOKEN"     # noqa: S105 - a variable's name
 
 # Kubernetes describes every Service of the namespace to every pod; for one called signing-proxy or signing-proxy-admin
 # the variables begin as ours do, and SIGNING_PROXY_PORT itself becomes tcp://10.0.0.7:8080.
@@ -37,6 +40,25 @@ def from_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """Key -> text.  An empty variable counts as not given."""
     ours = dict(_ours(environ))
     return {key: ours[variable(key)] for key in scalar_keys() if ours.get(variable(key))}
+
+
+def secret_variables(settings: object) -> set[str]:
+    """Variables that hold secrets: those that its *_env keys name, and Vault's own."""
+    return {VAULT_TOKEN, *_named(settings)}
+
+
+def _named(settings: object) -> Iterator[str]:
+    if isinstance(settings, msgspec.Struct):
+        for key in settings.__struct_fields__:
+            value = getattr(settings, key)
+            if isinstance(value, str):
+                if key.endswith("_env"):
+                    yield value
+            else:
+                yield from _named(value)
+    elif isinstance(settings, dict | tuple):
+        for value in settings.values() if isinstance(settings, dict) else settings:
+            yield from _named(value)
 
 
 def check_names(environ: Mapping[str, str], mentioned: Collection[str], problems: Problems) -> None:

@@ -19,6 +19,7 @@ from proxy.keys.credentials import CredentialSettings
 from proxy.keys.pkcs11 import Pkcs11Key
 from proxy.keys.rotation import NextKey, Rotation
 from proxy.keys.vault.settings import TransitKey, VaultField, VaultKey, VaultSettings
+from proxy.serve.bank_clock import DateCorrection
 from proxy.serve.logforms import LogFormat
 from proxy.serve.shaping import ShapingSettings
 from proxy.serve.traces.settings import TraceSettings
@@ -249,6 +250,9 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         msgspec.field(default_factory=BreakerSettings))
     shaping: Annotated[ShapingSettings | None, Meta(description=(
         "Keep calls under the burst limits that the bank's answers name; `{}` switches it on."))] = None
+    date_correction: Annotated[DateCorrection | None, Meta(description=(
+        "Sign the date of the bank's clock where this machine's is wrong; `{}` switches it on "
+        "([what it does](operations.md#clocks))."))] = None
     audit: Annotated[AuditSettings | None, Meta(description=(
         "Keep a record of everything that is signed ([how](audit.md))."))] = None
     traces: Annotated[TraceSettings | None, Meta(description=(

@@ -21,6 +21,7 @@ from proxy.config.reading import is_struct, plain
 from proxy.keys.pkcs11 import Pkcs11Key
 from proxy.keys.rotation import NextKey, Rotation
 from proxy.keys.vault.settings import TransitKey, VaultAppRole, VaultField, VaultKey, VaultKubernetes, VaultSettings
+from proxy.serve.bank_clock import DateCorrection
 from proxy.serve.shaping import ShapingSettings
 from proxy.serve.traces.settings import TraceSettings
 from proxy.wire.breaker import BreakerSettings
@@ -28,7 +29,7 @@ from proxy.wire.limits import Limits, Timeouts
 
 STRUCTS: tuple[type[Struct], ...] = (
     Config, Application, Pkcs11Key, NextKey, Rotation, Route, Listener, ListenerTls, Destination, EgressProxy,
-    AuditSettings, TraceSettings, Limits, Timeouts, BreakerSettings, ShapingSettings, VaultSettings,
+    AuditSettings, TraceSettings, Limits, Timeouts, BreakerSettings, ShapingSettings, DateCorrection, VaultSettings,
     VaultAppRole, VaultKubernetes, VaultKey, VaultField, TransitKey)
 FLAGS = frozenset((
     "address", "port", "admin_address", "admin_port", "admin_token_file", "unsafe_listen", "ca_directory",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +48,7 @@ class Launch:
     certificate_file: Path | None = None
     host_names: tuple[str, ...] = ()
     sandbox: bool = False
+    clock_ahead: float = 0.0
 
 
 def prepare(launch: Launch) -> tuple[Material, Options]:
@@ -65,6 +67,7 @@ def prepare(launch: Launch) -> tuple[Material, Options]:
         port=launch.port,
         control_port=launch.control_port,
         directory=launch.directory,
+        clock=lambda: time.time() + launch.clock_ahead,
     )
 
 
@@ -113,6 +116,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--certificate-file", type=_FILE, help="Certificate or public key to register instead of a made one.")
 @click.option("--host-name", "host_names", multiple=True, help="Further accepted X-Nordea-Originating-Host; repeat.")
 @click.option("--sandbox", is_flag=True, help="Be the sandbox: its published demo key, and signatures may be skipped.")
+@click.option("--clock-ahead", default=0.0, metavar="SECONDS", help="How far its clock is ahead of this machine's.")
 def emulator(
     port: int,
     control_port: int,
@@ -122,12 +126,13 @@ def emulator(
     certificate_file: Path | None,
     host_names: tuple[str, ...],
     sandbox: bool,
+    clock_ahead: float,
 ) -> None:
     """Run a strict stand-in for the bank, to try the proxy without one."""
     launch = Launch(
         directory=directory, port=port, control_port=control_port, client_id=client_id,
         client_secret_file=client_secret_file, certificate_file=certificate_file,
-        host_names=host_names, sandbox=sandbox,
+        host_names=host_names, sandbox=sandbox, clock_ahead=clock_ahead,
     )
     try:
         asyncio.run(run(launch))

@@ -10,7 +10,7 @@ import msgspec
 
 from proxy.errors import KeyUnusable
 from proxy.keys.admission import admit
-from proxy.keys.guarded import read_public_file, read_secret_file, shown, shown_variable
+from proxy.keys.guarded import doubts, read_public_file, read_secret_file, shown, shown_variable
 from proxy.keys.material import Material, read_certificates, read_material
 from proxy.keys.pairing import choose_pair
 from proxy.keys.rsa_signer import RsaSigner
@@ -62,10 +62,10 @@ class FileSource(KeySource):
         require_key(material, lock)
         key, certificate = choose_pair(material.keys, self._certificates(material, lock), now)
         loaded = admit(RsaSigner(key), key.public_key(), certificate, now, early=self._early)
-        if lock.password is None or material.encrypted:
-            return loaded
-        idle = "A key password is configured, yet the key file is not encrypted."
-        return LoadedKey(loaded.signer, loaded.certificate, (*loaded.warnings, idle), loaded.public_key)
+        more = list(doubts(self._settings.key_file))
+        if lock.password is not None and not material.encrypted:
+            more.append("A key password is configured, yet the key file is not encrypted.")
+        return LoadedKey(loaded.signer, loaded.certificate, (*loaded.warnings, *more), loaded.public_key)
 
     def _certificates(self, material: Material, lock: Lock) -> tuple[bytes, ...]:
         path = self._settings.certificate_file

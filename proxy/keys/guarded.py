@@ -12,6 +12,7 @@ import stat
 from proxy.errors import KeyUnusable
 
 MAX_BYTES = 1 << 20
+_ROOT = 0
 
 _GROUP = stat.S_IRGRP | stat.S_IWGRP
 _OTHERS = stat.S_IROTH | stat.S_IWOTH
@@ -32,6 +33,24 @@ def read_secret_file(path: str, *, allow_group_read: bool) -> bytes:
 def read_public_file(path: str) -> bytes:
     """At most 1 MiB from a regular file of any mode.  Raises KeyUnusable: key_unreadable."""
     return _read(path, 0)
+
+
+def doubts(path: str) -> tuple[str, ...]:
+    """Who else could put another file in its place, a sentence each.  That may be meant, so it is no reason not to
+    start."""
+    try:
+        file, directory = os.stat(path), os.stat(os.path.dirname(os.path.realpath(path)))
+    except (OSError, ValueError):
+        return ()
+    if os.name != "posix":
+        return ()
+    found = []
+    if file.st_uid not in (_ROOT, os.geteuid()):
+        found.append(f"{shown(path)} belongs to another user, who can change it.")
+    if directory.st_mode & stat.S_IWOTH and not directory.st_mode & stat.S_ISVTX:
+        found.append(f"Everybody may put another file in the place of {shown(path)}; take the right to write away from "
+                     "others at its directory.")
+    return tuple(found)
 
 
 def shown(path: str) -> str:

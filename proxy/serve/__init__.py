@@ -12,6 +12,7 @@
     counts      counters and histograms as plain numbers
     logline     Exchange -> one log line
     clock       dates
+    bank_clock  the bank's beside ours
     admin       the application of the admin port: its table of pages and actions, and who may ask for them
     health      the pages that only tell: probes, metrics, status
 """

@@ -91,7 +91,7 @@ class Call:
         assert channel is not None
         recording.dialled = 0.0 if channel.used else channel.dialled
         recording.identity = identity
-        plan = draft.plan(identity, self._desk.clock.date())
+        plan = draft.plan(identity, self.route.clock.date())
         if identity.key is None:
             recording.sealed(plan, b"", 0.0)
             return self._whole(plan, b"")
@@ -161,7 +161,7 @@ class Call:
         recording = self._recording
         recording.response = response
         recording.upstream = perf_counter() - recording.sealed_at
-        self._desk.observe(self.route, response)
+        self._desk.observe(self.route, response, recording.upstream)
         if self.route.shaper is not None:
             self.route.shaper.learn(path_of(self.request.target), response.fields, self._desk.now())
         if self.connection is None:

@@ -8,7 +8,6 @@ from typing import Protocol
 from proxy.core.exchange import Exchange
 from proxy.core.message import Request, Response
 from proxy.serve.auditing import Auditing
-from proxy.serve.clock import Clock
 from proxy.serve.recording import Recording
 from proxy.serve.route import Route
 from proxy.serve.rulings import Ruling
@@ -22,7 +21,6 @@ Hint = Callable[[Recording, bytes], bytes]
 class Desk(Protocol):
     """The gateway, as a call sees it."""
 
-    clock: Clock
     sealing: Sealing
     timeouts: Timeouts
     full_paths: bool
@@ -36,5 +34,5 @@ class Desk(Protocol):
         """Loop time."""
 
     def request_id(self, request: Request) -> str: ...
-    def observe(self, route: Route, response: Response) -> None: ...
+    def observe(self, route: Route, response: Response, took: float) -> None: ...
     def record(self, exchange: Exchange, ruling: Ruling | None, recording: Recording) -> None: ...

@@ -22,7 +22,6 @@ from proxy.core.target import path_of
 from proxy.errors import ProxyError, Refused
 from proxy.serve.auditing import Auditing
 from proxy.serve.call import Call
-from proxy.serve.clock import Clock
 from proxy.serve.desk import Hint
 from proxy.serve.entrance import Elsewhere, Entrance, ToBank
 from proxy.serve.forward import Forward
@@ -34,7 +33,7 @@ from proxy.serve.recording import Observer, Recording, plain_text
 from proxy.serve.route import Route
 from proxy.serve.rulings import Ruling
 from proxy.serve.sealing import Sealing
-from proxy.serve.telemetry import WATCHED_FIELDS, Telemetry, method_label
+from proxy.serve.telemetry import LIMIT_FIELDS, Telemetry, method_label
 from proxy.serve.traces.tracer import Tracer
 from proxy.wire.application import Answer, Caller
 from proxy.wire.connection import Connection
@@ -70,7 +69,6 @@ class Gateway:
         self.tracer: Tracer | None = None
         self.propagator: Tracer | None = None       # the same one, where the bank is told of our spans
         self._observers: tuple[Observer, ...] = ()
-        self.clock = Clock()
         self.sealing = Sealing()
         self.in_flight = 0
         self.now: Callable[[], float] = asyncio.get_running_loop().time
@@ -197,10 +195,12 @@ class Gateway:
             return given.decode()
         return secrets.token_hex(8)
 
-    def observe(self, route: Route, response: Response) -> None:
-        """What the head of any answer tells about clocks and limits."""
+    def observe(self, route: Route, response: Response, took: float) -> None:
+        """What the head of any answer tells about clocks and limits.  took: seconds until it came."""
         for name, _, value in response.fields:
-            if name in WATCHED_FIELDS:
+            if name == b"date":
+                route.clock.heard(value, response, took)
+            elif name in LIMIT_FIELDS:
                 self._telemetry.seen(route.upstream, name, value)
 
     def watch(self, observer: Observer) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from proxy.core.routing import Access
 from proxy.core.signing import SigningRules
 from proxy.keys.slots import Slots
+from proxy.serve.bank_clock import BankClock
 from proxy.serve.selfverify import SelfVerify
 from proxy.serve.shaping import Shaper
 from proxy.wire.pool import Pool
@@ -18,6 +19,7 @@ class Route:
 
     payments: segments of paths that need the role for payments; empty when roles are not looked at.
     host, port, base: how the bank's own URLs begin, for callers that use them unchanged.
+    clock: its bank's, which says what date is signed.
     self_verify: judges what is about to be written.  shaper: keeps calls under the bank's limits.
     Both are None where they are off.
     """
@@ -36,5 +38,6 @@ class Route:
     rules: SigningRules
     slots: Slots
     pool: Pool
+    clock: BankClock
     self_verify: SelfVerify | None = None
     shaper: Shaper | None = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from time import time
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -12,7 +11,6 @@ from prometheus_client.registry import Collector
 
 from proxy.core.exchange import Exchange
 from proxy.core.routing import METHODS
-from proxy.serve.clock import parse_imf_fixdate
 from proxy.serve.counts import Counts, Distributions
 from proxy.serve.rulings import Ruling
 
@@ -20,8 +18,7 @@ _SECONDS = (.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60)
 _SIGNING = (.0002, .0005, .001, .002, .005, .01, .02, .05, .1, .5, 1)
 _LIMIT_NAMES = 16
 RATE_LIMIT = re.compile(rb"name=([A-Za-z0-9._-]{1,64}),(\d{1,15});?")
-LIMIT_FIELDS = (b"x-ratelimit-remaining", b"x-burstlimit-remaining")
-WATCHED_FIELDS = frozenset((b"date", *LIMIT_FIELDS))
+LIMIT_FIELDS = frozenset((b"x-ratelimit-remaining", b"x-burstlimit-remaining"))
 _NAMES = {method: method.decode() for method in (*METHODS, b"CONNECT")}
 
 Reading = tuple[str, str, tuple[str, ...], Callable[[], Iterable[tuple[tuple[str, ...], float]]]]
@@ -92,11 +89,12 @@ class Telemetry:
         self.spans = Counts(prefix + "spans", "Spans of traces, by what became of them.", ("outcome",))
         self._routes: dict[str, _Route] = {}
         self._labels: dict[tuple[str, str, int, str], tuple[str, ...]] = {}
-        self._heads: dict[str, dict[bytes, tuple[bytes, float]]] = {}
+        self._heads: dict[str, dict[bytes, bytes]] = {}
+        self.skews: Callable[[], Iterable[tuple[str, float]]] = tuple
         self.registry.register(_Tallies(self))
         self.read_at_scrape((
-            ("clock_skew_seconds", "How far our clock was ahead of the bank's Date at its last answer.", ("upstream",),
-             self._skews),
+            ("clock_skew_seconds", "How far our clock is ahead of the bank's, by the Date of its last answers.",
+             ("upstream",), lambda: [((upstream,), ahead) for upstream, ahead in self.skews()]),
             ("rate_limit_remaining", "What the bank said is left at its last answer, by limit name.",
              ("upstream", "name"), self._limits),
         ))
@@ -141,27 +139,19 @@ class Telemetry:
             yield counts.family()
 
     def seen(self, upstream: str, name: bytes, value: bytes) -> None:
-        """Keeps one of WATCHED_FIELDS as it came with the last answer; it is read when somebody scrapes."""
-        self._heads.setdefault(upstream, {})[name] = (value, time())
-
-    def _skews(self) -> Iterator[tuple[tuple[str, ...], float]]:
-        for upstream, fields in self._heads.items():
-            value, at = fields.get(b"date", (b"", 0.0))
-            theirs = parse_imf_fixdate(value)
-            if theirs is not None:
-                yield (upstream,), at - theirs - 0.5    # a Date has whole seconds: half of one is its middle
+        """Keeps one of LIMIT_FIELDS as it came with the last answer; it is read when somebody scrapes."""
+        self._heads.setdefault(upstream, {})[name] = value
 
     def _limits(self) -> Iterator[tuple[tuple[str, ...], float]]:
         for upstream, fields in self._heads.items():
             left = {name: int(count) for field in LIMIT_FIELDS if field in fields
-                    for name, count in RATE_LIMIT.findall(fields[field][0])}
+                    for name, count in RATE_LIMIT.findall(fields[field])}
             for name, count in list(left.items())[:_LIMIT_NAMES]:
                 yield (upstream, name.decode()), count
 
     def last_heard(self) -> dict[str, list[dict[str, object]]]:
         """The same two for a person: what the last answers said of clocks and limits."""
-        return {"clock_ahead": [{"upstream": upstream, "seconds": round(seconds, 1)}
-                                for (upstream,), seconds in self._skews()],
+        return {"clock_ahead": [{"upstream": upstream, "seconds": round(ahead, 1)} for upstream, ahead in self.skews()],
                 "rate_limits": [{"upstream": upstream, "name": name, "remaining": count}
                                 for (upstream, name), count in self._limits()]}
 

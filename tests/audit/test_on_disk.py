@@ -159,6 +159,18 @@ class TestRotation:
         assert len(list(path.parent.glob("audit.jsonl.0*"))) == 1
         assert judged(path).broken is None
 
+    @pytest.mark.parametrize("jump", [-86400 * 400, -7200, 7200, 86400 * 400])
+    def test_a_clock_that_is_set_makes_no_file_and_delays_none(self, path, jump):
+        clock, ticks = Clock(), Clock()
+        with opened(path, "run", clock, ticks, rotate_seconds=3600.0) as writer:
+            for seconds, set_by in ((1800, jump), (1700, -jump), (200, jump)):
+                clock.now += seconds + set_by
+                ticks.now += seconds
+                assert not list(path.parent.glob("audit.jsonl.0*"))
+                writer.write([intent(1)])
+            writer.write([intent(2)])
+        assert len(list(path.parent.glob("audit.jsonl.0*"))) == 1
+
     def test_where_no_other_file_can_be_made_the_old_one_grows(self, path):
         told, clock = [], Clock()
         writer = scribe(path, "run", clock, rotate_bytes=600)

@@ -38,8 +38,10 @@ class Clock:
         return self.now
 
 
-def scribe(path: Path, run: str = "run", clock: Callable[[], float] = time.time, **settings: Any) -> Scribe:
-    return Scribe(AuditSettings(**{"file": str(path), "fsync": "never", **settings}), run, clock=clock, ticks=clock)
+def scribe(path: Path, run: str = "run", clock: Callable[[], float] = time.time,
+           ticks: Callable[[], float] | None = None, **settings: Any) -> Scribe:
+    return Scribe(AuditSettings(**{"file": str(path), "fsync": "never", **settings}), run, clock=clock,
+                  ticks=ticks or clock)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import aiohttp
@@ -22,7 +23,7 @@ PROGRAM = "from proxy.emulator.command import emulator; emulator()"
 def test_help_names_every_option():
     text = CliRunner().invoke(emulator, ["--help"]).output
     for option in ("--port", "--control-port", "--directory", "--client-id", "--client-secret-file",
-                   "--certificate-file", "--host-name", "--sandbox"):
+                   "--certificate-file", "--host-name", "--sandbox", "--clock-ahead"):
         assert option in text
 
 
@@ -50,6 +51,11 @@ async def test_the_secret_survives_a_restart(launch, tmp_path):
     (tmp_path / "mine").write_text("my secret\n")
     mine = Launch(directory=launch.directory, client_secret_file=tmp_path / "mine")
     assert prepare(mine)[1].client_secret == "my secret"
+
+
+async def test_a_bank_with_another_clock(tmp_path):
+    _, options = prepare(Launch(directory=tmp_path, port=0, clock_ahead=-90))
+    assert options.clock() == pytest.approx(time.time() - 90, abs=30)
 
 
 async def test_the_sandbox_registers_the_published_key(tmp_path):

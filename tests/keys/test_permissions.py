@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from proxy.errors import KeyUnusable
 from proxy.keys import guarded
 from proxy.keys.files import FileSettings, FileSource
-from proxy.keys.guarded import read_public_file, read_secret_file
+from proxy.keys.guarded import doubts, read_public_file, read_secret_file
 from tests.keys.making import NOW, PASSWORD, pem, pkcs8, write
 
 PRIVATE = [0o400, 0o600, 0o700]
@@ -74,6 +74,27 @@ def test_links_lead_to_the_targets_mode(mode: int, tmp_path: Path) -> None:
     (tmp_path / "key").symlink_to("..data/key")
     expected = "" if mode == 0o400 else "key_permissions"
     assert code_of(lambda: read_secret_file(str(tmp_path / "key"), allow_group_read=False)) == expected
+
+
+@pytest.mark.parametrize(("mode", "said"), [(0o700, 0), (0o755, 0), (0o775, 0), (0o777, 1), (0o703, 1), (0o1777, 0)])
+def test_a_directory_in_which_everybody_may_change_files_is_told(mode: int, said: int, tmp_path: Path) -> None:
+    """A Kubernetes volume's is 1777, where nobody may remove what belongs to others."""
+    (tmp_path / "there").mkdir()
+    path = write(tmp_path / "there" / "key", b"content")
+    (tmp_path / "link").symlink_to(path)
+    (tmp_path / "there").chmod(mode)
+    assert len(doubts(path)) == len(doubts(str(tmp_path / "link"))) == said
+
+
+def test_a_file_of_another_user_is_told(key: RSAPrivateKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = FileSource(FileSettings(key_file=write(tmp_path / "key", pkcs8(key))))
+    mine = source.load(NOW).warnings
+    owner = os.stat(tmp_path / "key").st_uid
+    monkeypatch.setattr(guarded.os, "geteuid", lambda: owner + 1)
+    monkeypatch.setattr(guarded, "_ROOT", owner + 2)
+    (sentence,) = set(source.load(NOW).warnings) - set(mine)
+    assert "belongs to another user" in sentence
+    assert doubts(str(tmp_path / "nowhere")) == ()
 
 
 def test_a_swap_after_opening_gains_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

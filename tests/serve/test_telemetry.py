@@ -78,13 +78,14 @@ def test_rate_limits_by_name_are_bounded():
 @given(st.binary(max_size=200))
 def test_no_header_of_a_bank_is_too_strange(raw):
     telemetry = Telemetry()
-    for name in (b"date", b"x-ratelimit-remaining", b"x-burstlimit-remaining"):
+    for name in (b"x-ratelimit-remaining", b"x-burstlimit-remaining"):
         telemetry.seen(BANK, name, raw)
     assert list(telemetry.registry.collect())
 
 
-def test_skew_is_ours_against_theirs(monkeypatch):
+def test_skew_is_read_when_somebody_asks():
     telemetry = Telemetry()
-    monkeypatch.setattr("proxy.serve.telemetry.time", lambda: 1691994405.5)
-    telemetry.seen(BANK, b"date", b"Mon, 14 Aug 2023 06:25:45 GMT")
-    assert value(telemetry, "clock_skew_seconds", upstream=BANK) == 60
+    assert value(telemetry, "clock_skew_seconds", upstream=BANK) is None
+    telemetry.skews = lambda: [(BANK, 60.04)]
+    assert value(telemetry, "clock_skew_seconds", upstream=BANK) == 60.04
+    assert telemetry.last_heard()["clock_ahead"] == [{"upstream": BANK, "seconds": 60.0}]

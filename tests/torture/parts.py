@@ -1,4 +1,4 @@
-"""The parts in the order in which they run."""
+"""The parts in the order in which they run: the last one searches what the others have said."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tests.torture import (
     signed_is_sent,
     slow_clients_hold_up_nobody,
     stop_loses_nothing,
+    the_clock_changes_only_the_date,
     the_keep_alive_race,
 )
 from tests.torture.figures import Figure
@@ -28,8 +29,9 @@ PARTS: dict[str, Part] = {
     "nothing-is-sent-twice": nothing_is_sent_twice.run,
     "keep-alive-race": the_keep_alive_race.run,
     "reload-under-load": reload_under_load.run,
-    "secrets": secrets_stay.run,
     "stop-loses-nothing": stop_loses_nothing.run,
     "reload-and-drain": reload_while_it_ends.run,
     "slow-clients": slow_clients_hold_up_nobody.run,
+    "clock": the_clock_changes_only_the_date.run,
+    "secrets": secrets_stay.run,
 }

@@ -27,7 +27,6 @@ from proxy.emulator.authority import write_private
 from proxy.keys.vault.settings import VaultKey, VaultSettings
 from tests.e2e.child import ROOT, Child
 from tests.e2e.line import Cut, connected, request
-from tests.e2e.standing import configuration
 from tests.torture.figures import Figure, at_most, none_of, scaled
 from tests.torture.ground import Ground
 from tests.torture.stop_loses_nothing import GRACE_S, WINDOW_S, busy
@@ -150,9 +149,9 @@ async def _end(ground: Ground, bank: Emulator, scene: Scene, name: str, folder: 
     random = Random(f"{SEED} {number}")
     token = folder / "admin-token"
     await asyncio.to_thread(write_private, token, TOKEN.encode())
-    config = configuration(bank, ground.files, min_sigterm_delay=WINDOW_S, max_sigterm_delay=GRACE_S, quiet=True,
-                           exit_zero_on_sigterm=True, admin_token_file=str(token), **scene.changes)
-    async with Child(config, folder / "config.json", variables=scene.variables) as child:
+    async with ground.child(bank, how={"variables": scene.variables}, min_sigterm_delay=WINDOW_S,
+                            max_sigterm_delay=GRACE_S, quiet=True, exit_zero_on_sigterm=True,
+                            admin_token_file=str(token), **scene.changes) as child:
         crowd, tasks = await busy(child, 1000 + number, CALLERS)
         scene.begins()
         child.signal(signal.SIGHUP)

@@ -2,6 +2,7 @@
 
 The proxy runs as a process with everything on that watches calls: debug log, inspector, audit trail, self-verification.
 What it says is all of its log, every admin page, every answer to a caller, its command line, its environment and files.
+Last of the parts, it also searches what the proxies of all the others have written.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import re
 import signal
 from contextlib import suppress
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -28,12 +31,14 @@ from tests.e2e.child import Child
 from tests.e2e.line import Cut, connected, request
 from tests.torture.figures import Figure, none_of, scaled
 from tests.torture.ground import Ground
+from tests.torture.key_files import matrix
+from tests.torture.processes_stay_shut import crashes, environments, in_variables, none_came_of, same_user
 
 PROMISE = "secrets"
 ROUNDS = 200
 CANARIES = {name: f"canary+{name}/8c1f=7Q{number:02d}" for number, name in enumerate((
     "client-secret", "key-password", "client-token", "admin-token", "wrong-token", "bearer", "cookie", "api-key",
-    "body", "query"))}
+    "body", "query", "vault-token"))}
 _FAULTS = ("close_after", "reset_after", "bad_header", "cut_head", "gateway_error", "garbage_status", "too_many")
 
 
@@ -42,8 +47,12 @@ def spellings(secret: bytes) -> dict[str, bytes]:
     text = secret.decode()
     return {"plain": secret, "reversed": secret[::-1], "base64": base64.b64encode(secret).rstrip(b"="),
             "base64 +1": base64.b64encode(b"x" + secret)[4:-4], "base64 +2": base64.b64encode(b"xx" + secret)[4:-4],
-            "base64url": base64.urlsafe_b64encode(secret).rstrip(b"="), "hex": secret.hex().encode(),
+            "base64url": base64.urlsafe_b64encode(secret).rstrip(b"="),
+            "base64url +1": base64.urlsafe_b64encode(b"x" + secret)[4:-4],
+            "base64url +2": base64.urlsafe_b64encode(b"xx" + secret)[4:-4], "hex": secret.hex().encode(),
             "HEX": secret.hex().upper().encode(), "url": quote(text, safe="").encode(),
+            "url, lower case": re.sub("%..", lambda escape: escape[0].lower(), quote(text, safe="")).encode(),
+            "form": quote_plus(text).encode(),
             "json": json.dumps(text).replace("/", "\\/")[1:-1].encode()}
 
 
@@ -58,12 +67,15 @@ async def run(ground: Ground, size: float) -> list[Figure]:
         answers = [await _round(bank, child) for _ in range(scaled(ROUNDS, size, least=2))]
         said |= {"answers": b"".join(answers), **await _pages(child), **_process(child)}
         limits = Path(f"/proc/{child.process.pid}/limits").read_text()
+        started = none_came_of(child)
         child.signal(signal.SIGTERM)
         await child.ended()
         await child.finished()
         said["log"] = json.dumps(child.logged, ensure_ascii=False).encode()
         executed = bank.executions.total
     said |= {f"file {path.name}": path.read_bytes() for path in directory.glob("audit*.jsonl")}
+    said |= await in_variables(ground, CANARIES)
+    shut = [*await crashes(ground, size), *await same_user(ground), *await asyncio.to_thread(matrix, ground, size)]
     secrets = {**{name: value.encode() for name, value in CANARIES.items()}, **key}
     found = [f"{name} as {spelling} in {where}" for name, secret in secrets.items()
              for spelling, value in spellings(secret).items() for where, text in said.items()
@@ -71,11 +83,42 @@ async def run(ground: Ground, size: float) -> list[Figure]:
     core = next(line for line in limits.splitlines() if line.startswith("Max core file size"))
     empty = [where for where, text in said.items() if not text]
     size_of_all = f"{executed:,} calls executed, {sum(map(len, said.values())):,} bytes searched"
-    return [none_of(PROMISE, f"secrets found in {len(said)} outputs", len(found), len(secrets) * 10,
+    tried = len(secrets) * len(spellings(b""))
+    return [none_of(PROMISE, f"secrets found in {len(said)} outputs", len(found), tried,
                     "; ".join(found[:5]) or size_of_all),
+            await asyncio.to_thread(_in_what_others_said, ground, secrets),
+            none_of(PROMISE, "processes that it starts without workers", started, 1),
             none_of(PROMISE, "outputs that were empty, so that nothing could be found", len(empty), len(said),
                     ", ".join(empty)),
-            none_of(PROMISE, "core dumps allowed", 0 if core.split()[4:6] == ["0", "0"] else 1, 1, core)]
+            none_of(PROMISE, "core dumps allowed", 0 if core.split()[4:6] == ["0", "0"] else 1, 1, core), *shut]
+
+
+def _in_what_others_said(ground: Ground, secrets: dict[str, bytes]) -> Figure:
+    """The proxies of this whole run, whose secrets are those of ground.files and here and there one of these."""
+    files = ground.files
+    all_of_them = {**secrets, "the shop's secret": files.shop.secret.encode(),
+                   "the till's secret": files.till.secret.encode(),
+                   **_pieces("the till's key", files.till.key.read_bytes())}
+    needles = [(name, spelling, value) for name, secret in all_of_them.items()
+               for spelling, value in spellings(secret).items()]
+    found, size, logs = [], 0, [path for path in sorted(ground.said.iterdir()) if path.stat().st_size]
+    for path in logs:
+        text = path.read_bytes()
+        size += len(text)
+        found += [f"{name} as {spelling} in {path.name}" for name, spelling, value in needles if value in text]
+    return none_of(PROMISE, "secrets found in what the proxies of all parts have written", len(found),
+                   len(needles) * bool(size), "; ".join(found[:5]) or f"{len(logs)} logs, {size:,} bytes")
+
+
+def _pieces(name: str, pem: bytes) -> dict[str, bytes]:
+    """Of a private key, what nothing may show: lines of its file, and its numbers."""
+    lines = pem.splitlines()
+    private = load_pem_private_key(pem, None)
+    assert isinstance(private, RSAPrivateKey)
+    numbers = private.private_numbers()
+    return {f"{name}, a line": lines[5], f"{name}, another line": lines[-3],
+            f"{name}, d in hex": b"%x" % numbers.d, f"{name}, p in hex": b"%x" % numbers.p,
+            f"{name}, q in decimal": str(numbers.q).encode()}
 
 
 def _material(ground: Ground, directory: Path) -> dict[str, bytes]:
@@ -86,8 +129,7 @@ def _material(ground: Ground, directory: Path) -> dict[str, bytes]:
         Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(CANARIES["key-password"].encode())))
     for name in ("client-secret", "key-password", "client-token", "admin-token"):
         write_private(directory / name, CANARIES[name].encode() + b"\n")
-    lines = pem.splitlines()
-    return {"a line of the key": lines[5], "another line of the key": lines[-3]}
+    return _pieces("the key", pem)
 
 
 def _settings(ground: Ground, directory: Path) -> dict[str, object]:
@@ -142,5 +184,4 @@ async def _pages(child: Child) -> dict[str, bytes]:
 
 
 def _process(child: Child) -> dict[str, bytes]:
-    entry = Path(f"/proc/{child.process.pid}")
-    return {"command line": (entry / "cmdline").read_bytes(), "environment": (entry / "environ").read_bytes()}
+    return environments([child.process.pid])

@@ -13,8 +13,8 @@ from tests.torture.ground import ground
 from tests.torture.parts import PARTS
 
 SIZES = {"framing": 0.01, "who-may-call": 0.02, "signed-is-sent": 0.04, "nothing-is-sent-twice": 0.006,
-         "reload-under-load": 0.12, "secrets": 0.01, "stop-loses-nothing": 0.02,
-         "reload-and-drain": 0.1, "slow-clients": 0.1}
+         "reload-under-load": 0.12, "stop-loses-nothing": 0.02, "reload-and-drain": 0.1, "slow-clients": 0.1,
+         "clock": 0.01, "secrets": 0.01}
 NOT_HERE = {"keep-alive-race": "a rate of one in ten thousand shows in ten thousand calls on a quiet machine"}
 
 
@@ -35,7 +35,10 @@ def figures(request: pytest.FixtureRequest) -> Iterator[list[Figure]]:
 @pytest.mark.timeout(240)
 def test_it_holds(figures):
     assert figures
-    assert all(figure.met for figure in figures), "\n" + table(figures)
+    assert all(figure.met is not False for figure in figures), "\n" + table(figures)
+    for figure in figures:
+        if figure.met is None:
+            pytest.skip(f"{figure.what}: {figure.note}")
 
 
 def test_a_missed_limit_is_seen():

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any, Final, Literal
 
 import proxy
 from proxy.app.workers.channel import Channel, ChannelClosed, pair
+from proxy.config.environment import secret_variables
 from proxy.errors import ProxyError
 
 log = logging.getLogger("proxy")
@@ -52,20 +53,25 @@ class Seat:
         self._process: subprocess.Popen[bytes] | None = None
 
     async def live(self, start: Mapping[str, Any], descriptors: Sequence[int]) -> float:
-        """One worker from its start to its end, whatever that was.  start: its first frame.  -> seconds it lived."""
+        """One worker from its start to its end, whatever that was.  start: its first frame.  -> seconds it lived.
+
+        Secrets in variables go with that frame: /proc would show them to this user's processes until it is hardened.
+        """
         self.state, self.refused, self.since = "starting", None, datetime.now(UTC)
         began = time.monotonic()
+        secrets = {name: self._environ[name] for name in secret_variables(start.get("config"))
+                   if name in self._environ}
         ours, theirs = pair()
         with theirs:
             try:
-                self._process = await asyncio.to_thread(self._spawn, theirs.fileno(), descriptors)
+                self._process = await asyncio.to_thread(self._spawn, theirs.fileno(), descriptors, secrets)
             except OSError as error:
                 ours.close()
                 self.state, self.refused = "ended", ProxyError("internal_error", f"no process ({error.strerror})")
                 return 0.0
         self.pid = self._process.pid
         channel = self._channel = await Channel.over(ours, self._hear, _asked)
-        channel.tell("start", start)
+        channel.tell("start", {**start, "secrets": secrets})
         if self._reason:
             channel.tell("end", self._reason)
         try:
@@ -77,11 +83,12 @@ class Seat:
         self.state, self.pid = "ended", None
         return time.monotonic() - began
 
-    def _spawn(self, channel: int, descriptors: Sequence[int]) -> subprocess.Popen[bytes]:
+    def _spawn(self, channel: int, descriptors: Sequence[int], withheld: Collection[str]) -> subprocess.Popen[bytes]:
         """In a process group of its own, Ctrl-C reaches the supervisor alone."""
+        environ = {name: value for name, value in self._environ.items() if name not in withheld}
         return subprocess.Popen([*self._command, str(channel)], stdin=subprocess.DEVNULL,  # noqa: S603
                                 stdout=subprocess.DEVNULL,
-                                pass_fds=(channel, *descriptors), env=self._environ, process_group=0)
+                                pass_fds=(channel, *descriptors), env=environ, process_group=0)
 
     def _hear(self, name: str, value: Any) -> None:
         self.heard_at = asyncio.get_running_loop().time()

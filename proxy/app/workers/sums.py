@@ -25,6 +25,7 @@ RULES: Final[dict[str, Rule]] = {
     "breaker_open": "most",
     "certificate_expiry_timestamp_seconds": "least", "authority_expiry_timestamp_seconds": "least",
     "vault_token_expiry_timestamp_seconds": "least", "rate_limit_remaining": "least", "clock_skew_seconds": "furthest",
+    "clock_correction_seconds": "furthest",
 }
 """total: a sum that keeps what ended workers had.  least: what is nearest to trouble.  furthest: from zero.
 worst: the most since the last scrape, as reading it begins anew."""

@@ -127,13 +127,15 @@ async def report(seats: Sequence[Seat], own: Mapping[str, Any]) -> dict[str, Any
 
 
 def _upstreams(told: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, object]]:
-    """Counts are added up; the breaker is open when one is."""
+    """Counts are added up; the breaker is open when one is; of clocks the furthest off is told."""
     found: dict[str, dict[str, Any]] = {}
     for row in told:
         for upstream, facts in row["upstreams"].items():
             sums = found.setdefault(upstream, {})
             for name, fact in facts.items():
-                if isinstance(fact, int):
+                if name.startswith("clock"):
+                    sums[name] = max((one for one in (sums.get(name), fact) if one is not None), key=abs, default=None)
+                elif isinstance(fact, int):
                     sums[name] = sums.get(name, 0) + fact
                 elif sums.get(name) != "open":
                     sums[name] = fact

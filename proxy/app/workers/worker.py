@@ -43,6 +43,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker is told first.  sockets: descriptors by listener.  own: further places that are this proxy's.
 
     shared: descriptor of what all of them write to.  level: of the log.  slots: which key signs, by application.
+    secrets: variables that its environment lacks.
     """
 
     worker: int
@@ -52,6 +53,11 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     shared: int
     level: str
     slots: dict[str, tuple[str, str]]
+    secrets: dict[str, str]
+
+    @property
+    def environ(self) -> dict[str, str]:
+        return {**os.environ, **self.secrets}
 
 
 class Inherited(PassedSockets):
@@ -94,7 +100,7 @@ class Worker(Running):
     def __init__(self, start: Start, channel: Channel, config: Config, rings: compose.Keyrings) -> None:
         self._start = start
         self._channel = channel
-        super().__init__(config, rings, os.environ, compose.authority(config, os.environ),
+        super().__init__(config, rings, start.environ, compose.authority(config, start.environ),
                          Inherited(start.sockets, Board(shared.numbers(start.shared), start.worker - 1)))
         self.doors.bound += start.own
         if start.level != self.level.current:
@@ -198,7 +204,7 @@ async def _serve(start: Start, config: Config, sock: socket.socket, messages: Me
 
     channel = await Channel.over(sock, told, asked)
     try:
-        made.append(Worker(start, channel, config, compose.keyrings(config, os.environ)))
+        made.append(Worker(start, channel, config, compose.keyrings(config, start.environ)))
         return await serve(lambda: made[0], lambda running: None, messages)
     except ProxyError as error:
         channel.tell("failed", [error.code, error.detail])

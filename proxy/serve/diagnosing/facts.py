@@ -47,12 +47,13 @@ def _answer(recording: Recording, response: Response, ruling: Ruling, now: float
 
 
 def _ahead(recording: Recording, response: Response, now: float) -> float | None:
-    """How far our clock was ahead of the answer's Date when its head came; a Date has whole seconds."""
+    """How far the clock that was signed by was ahead of the answer's Date when its head came; a Date has whole
+    seconds."""
     theirs = parse_imf_fixdate(response.first(b"date") or b"")
     if theirs is None:
         return None
     came = now - (time.perf_counter() - recording.sealed_at - recording.upstream)
-    return came - theirs - 0.5
+    return came + recording.route.clock.correction - theirs - 0.5
 
 
 def _key(recording: Recording, now: float) -> Key:
