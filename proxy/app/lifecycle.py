@@ -98,7 +98,7 @@ async def serve(make: Callable[[], Running], ready: Callable[[Running], None], m
         return running.ending.code()
     finally:
         await running.close()
-        messages.lines = None
+        process.over(messages)
 
 
 class Running:

@@ -131,7 +131,8 @@ async def run(ground: Ground, size: float) -> list[Figure]:
     return [none_of(PROMISE, f"requests that failed inside the drain window, {runs} × SIGTERM with reloads before and "
                              f"after it, {CALLERS} callers", tally.failed, tally.calls),
             none_of(PROMISE, "executed twice, or lost without a word", tally.untold, tally.calls),
-            none_of(PROMISE, "exit codes other than 0", runs - tally.codes[0], runs),
+            none_of(PROMISE, "exit codes other than 0", runs - tally.codes[0], runs,
+                    ", ".join(f"{code}: {count}" for code, count in tally.codes.items())),
             at_most(PROMISE, "longest time to exit", tally.longest, GRACE_S, " s"),
             none_of(PROMISE, "reload commands with an untrue answer, or none", len(tally.untrue), asked,
                     "; ".join(tally.untrue[:3]) or ", ".join(f"{said} {count}" for said, count in tally.said.items()))]

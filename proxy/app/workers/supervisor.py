@@ -69,7 +69,7 @@ async def _supervise(config: Config, environ: Mapping[str, str], ready: Callable
         return supervisor.ending.code()
     finally:
         await supervisor.close()
-        messages.lines = None
+        process.over(messages)
 
 
 class Supervisor:
