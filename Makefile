@@ -27,7 +27,7 @@ test: $(DEV_STAMP)  ## all tests
 	@.venv/bin/python -m pytest --numprocesses $(WORKERS) --dist worksteal --durations 15 $(PYTEST_FLAGS)
 
 torture: $(DEV_STAMP)  ## the two laws at full size: a table of figures and limits (half an hour)
-	@.venv/bin/python -m tests.torture
+	@.venv/bin/python -m tests.torture $(TORTURE_FLAGS)
 
 check: $(DEV_STAMP)  ## ruff, mypy --strict, import-linter
 	@.venv/bin/ruff check --quiet proxy tests

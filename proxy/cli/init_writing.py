@@ -40,6 +40,7 @@ routes:
     application: {application}
 {skip}    # Everything below the bank's root is signed.  Name what this application may do, and the rest is refused:
     # allow:
+    #   - GET /personal/v5/accounts
     #   - GET /personal/v5/accounts/**
     #   - GET,POST /personal/v5/payments/**
 

@@ -113,6 +113,7 @@ def _from_file(location: str, problems: Problems) -> dict[str, object]:
         raise ProxyError("config_unreadable", f"{location!a}, {reason}") from None
     found = read_document(data, problems)
     if not isinstance(found, dict):
+        problems.add("", "This is not a mapping. Write lines of the form key: value.")
         return {}
     values = {str(key).replace("-", "_"): value for key, value in found.items()}
     token_file = values.get("admin_token_file")

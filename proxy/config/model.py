@@ -130,7 +130,7 @@ class Route(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         "Application whose key and credentials are used; by default the only one."))] = None
     allow: Annotated[tuple[str, ...], Meta(description=(
         "Methods and paths that pass, such as `GET,POST /personal/v5/*` or `/corporate/**`, judged on the path as the "
-        "caller sends it; empty: all."))] = ()
+        "caller sends it (`GET` is not `HEAD`); empty: all."))] = ()
     allow_encoded_slash: Annotated[bool, Meta(description=(
         "Let `%2f` pass although an allow list is set, which it could slip past."))] = False
     check_roles: Annotated[bool, Meta(description=(

@@ -64,7 +64,15 @@ class Access:
             raise Refused("bad_target", "an encoded slash ('%2f') could slip past the route's allow list; "
                                         "set allow_encoded_slash to send it")
         if not any(rule.allows(method, path) for rule in self._rules):
-            raise Refused("route_denied")
+            raise Refused("route_denied", self._nearly(method, path))
+
+    def _nearly(self, method: bytes, path: bytes) -> str:
+        """What a reader of the list may have overlooked, or nothing."""
+        below = next((rule for rule in self._rules if rule.allows(method, path.rstrip(b"/") + b"/x")), None)
+        if below is not None:
+            return f"the rule '{below.text}' is for what is below that path: add one without '/**' or '/*'"
+        other = next((rule for rule in self._rules if any(rule.allows(one, path) for one in rule.methods)), None)
+        return f"the rule '{other.text}' has the path, not the method" if other is not None else ""
 
 
 class Prefixed(Protocol):

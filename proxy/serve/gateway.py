@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import secrets
 from collections.abc import Callable, Mapping
@@ -41,6 +42,8 @@ from proxy.wire.limits import Limits, Timeouts
 
 if TYPE_CHECKING:
     from proxy.serve.logline import RequestLog
+
+log = logging.getLogger(__name__)
 
 _REQUEST_ID = re.compile(rb"[0-9A-Za-z._-]{1,64}")
 
@@ -231,7 +234,10 @@ class Gateway:
         if self._log is not None:
             self._log.record(exchange)
         for observer in self._observers:
-            observer.over(exchange, ruling, recording, request)
+            try:
+                observer.over(exchange, ruling, recording, request)
+            except Exception as error:      # noqa: BLE001 - the call is over and told; its connections must live on
+                log.error("internal error: a call was not observed (%s)", type(error).__name__)  # noqa: TRY400
 
     def log_to(self, log: RequestLog | None) -> None:
         """Where the lines of requests go from now on; None: nowhere."""

@@ -92,6 +92,15 @@ def test_each_gauge_is_combined_as_it_is_meant():
     assert collected(found)["signing_proxy_loop_lag_seconds"] == 10.0      # the worst since the last scrape
 
 
+def test_of_clocks_the_furthest_off_is_told():
+    clocks = ((None, 0.0), (3.0, 0.0), (-41.0, 41.0), (None, 0.0))
+    rows = [{"upstreams": {"a:443": {"idle": 1, "breaker": "closed", "clock_ahead_s": ahead,
+                                     "clock_correction_s": moved}}} for ahead, moved in clocks]
+    assert together._upstreams(rows) == {
+        "a:443": {"idle": 4, "breaker": "closed", "clock_ahead_s": -41.0, "clock_correction_s": 41.0}}
+    assert together._upstreams(rows[:1])["a:443"]["clock_ahead_s"] is None
+
+
 def test_every_gauge_of_the_program_has_a_rule():
     gauges = set(re.findall(r"^\| `signing_proxy_(\w+)` \| gauge ", OPERATIONS, re.MULTILINE))
     assert gauges - {"workers_ready"} == set(sums.RULES)

@@ -60,7 +60,8 @@ def test_what_is_wrong_elsewhere_is_no_business_of_these_commands(tmp_path):
 @pytest.mark.parametrize(("text", "place"), [
     ("admin_port: many", "admin_port"), ("admin_port: 70000", "admin_port"), ("admin_port: -1", "admin_port"),
     ("admin_port: true", "admin_port"), ("admin_address: [a]", "admin_address"), ("admin: maybe", "admin"),
-    ("admin_token_file: {a: b}", "admin_token_file"), ("a: &b c", ""), ("admin_port: 1\nadmin_port: 2", "admin_port")])
+    ("admin_token_file: {a: b}", "admin_token_file"), ("a: &b c", ""), ("- a", ""), ("word", ""),
+    ("admin_port: 1\nadmin_port: 2", "admin_port")])
 def test_what_does_not_fit_is_told_with_its_place(tmp_path, text, place):
     with pytest.raises(ConfigInvalid) as caught:
         admin_place(write(tmp_path, text), {}, {})
@@ -78,5 +79,3 @@ def test_a_file_that_cannot_be_read(tmp_path):
         with pytest.raises(ProxyError) as caught:
             admin_place(str(path), {}, {})
         assert caught.value.code == "config_unreadable"
-    (tmp_path / "list.yaml").write_text("- a\n")
-    assert admin_place(str(tmp_path / "list.yaml"), {}, {}) == AdminPlace()

@@ -115,6 +115,19 @@ def test_any_rule_lets_pass_and_none_denies():
     assert denied(access, b"GET", b"/c") == "route_denied"
 
 
+@pytest.mark.parametrize(("rules", "method", "path", "detail"), [
+    (["GET /a/**"], b"GET", b"/a",
+     "the rule 'GET /a/**' is for what is below that path: add one without '/**' or '/*'"),
+    (["POST /b", "GET /a/*"], b"GET", b"/a",
+     "the rule 'GET /a/*' is for what is below that path: add one without '/**' or '/*'"),
+    (["GET,POST /a/**"], b"PUT", b"/a/1", "the rule 'GET,POST /a/**' has the path, not the method"),
+    (["GET /a/**"], b"POST", b"/a", ""), (["GET /a"], b"GET", b"/b", "")])
+def test_a_denied_call_hears_which_rule_was_nearly_right(rules, method, path, detail):
+    with pytest.raises(Refused) as refusal:
+        Access(rules).check(method, path)
+    assert (refusal.value.code, refusal.value.detail) == ("route_denied", detail)
+
+
 @pytest.mark.parametrize("path", [b"/a/b%2fc", b"/a/b%2Fc", b"/a/..%2f..%2fb"])
 def test_an_encoded_slash_does_not_slip_past_rules(path):
     assert denied(Access(["/a/*"]), b"GET", path) == "bad_target"

@@ -8,7 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.deploy.monitoring import OF_THE_SCRAPE, queries
-from tests.e2e.test_operations_document import TEXT, WITH_VAULT, eventful, everything_on
+from tests.e2e.test_operations_document import TEXT, WITH_TRACES, WITH_VAULT, WITH_WORKERS, eventful, everything_on
 
 
 @pytest.fixture
@@ -17,9 +17,10 @@ async def proxy(bank, start_proxy, tmp_path):
 
 
 async def live(bank, proxy) -> dict[str, set[str]]:
-    """Sample name -> labels.  Those of Vault are read from a running proxy by tests/e2e/test_vault_signs.py."""
+    """Sample name -> labels.  What is not here is read from a running proxy elsewhere: test_operations_document.py."""
     await eventful(bank, proxy)
-    found: dict[str, set[str]] = {name: labels for name, (_, labels) in WITH_VAULT.items()}
+    found: dict[str, set[str]] = {name: labels
+                                   for name, (_, labels) in (WITH_VAULT | WITH_WORKERS | WITH_TRACES).items()}
     for family in text_string_to_metric_families((await proxy.admin("/metrics")).body.decode()):
         for sample in family.samples:
             found.setdefault(sample.name, set()).update(sample.labels)

@@ -11,7 +11,7 @@ import pytest
 from proxy.emulator.verify import Policy
 from proxy.serve.bank_clock import DateCorrection
 from proxy.serve.clock import parse_imf_fixdate
-from tests.e2e.line import get, post, request
+from tests.e2e.line import get, request
 
 _DATE = re.compile(rb"(?im)^x-nordea-originating-date: (.*?)\r$")
 ASKED = get("/personal/v5/accounts")
@@ -89,8 +89,20 @@ async def test_the_correction_lets_the_bank_accept(start_bank, start_proxy, said
     (line,) = said()
     assert "follows the bank's" in line
     assert (await status(proxy))["clock_correction_s"] == pytest.approx(ahead, abs=8)
-    # Our own time it stays everywhere else: the record of the call and its certificate's days.
     assert (await proxy.admin("/readyz")).status == 200
+
+
+async def test_a_date_that_is_refused_although_it_was_the_banks_is_not_blamed_on_our_clock(start_bank, start_proxy):
+    clock = BankTime(100)
+    bank = await start_bank(clock=clock, policy=Policy(date_window=-1))     # refuses any
+    proxy = await start_proxy(bank, date_correction=DateCorrection())
+    causes = []
+    for number in range(5):
+        await (clock.ask(proxy) if number < 3 else proxy.ask(ASKED))
+        clock.ahead -= number == 2      # back to the answer in the middle, which is the estimate
+        (told,) = (await proxy.admin("/status")).json["diagnoses"].values()
+        causes.append(told["causes"][0]["cause"])
+    assert causes == ["clock_behind"] * 3 + ["date_refused"] * 2
 
 
 @pytest.mark.parametrize("ahead", [301, -400, 86400 * 60])
@@ -143,14 +155,12 @@ async def test_a_clock_that_is_set_while_calls_run_changes_the_signed_date_alone
                                                                                 said):
     """By hours, both ways, between the calls of one caller: no connection, deadline or breaker notices."""
     bank = await start_bank(policy=Policy(date_window=None))
-    proxy = await start_proxy(bank)
+    proxy = await start_proxy(bank, timeouts={"upstream_idle": 600.0})
     true, jump = time.time, [0.0]
     monkeypatch.setattr("time.time", lambda: true() + jump[0])
     async with proxy.connect() as line:
         for number, jump[0] in enumerate((0, 7200, -7200, 86400, -86400 * 40, 0, 3600, 0)):
-            method = "POST" if number % 2 else "GET"
-            raw = post(f"/echo/jump/{number}") if method == "POST" else get(f"/echo/jump/{number}")
-            assert (await line.ask(raw)).status == 200
+            assert (await line.ask(get(f"/echo/jump/{number}"))).status == 200
             received = bank.received[-1]
             assert signed(received) - true() == pytest.approx(jump[0], abs=30)
     assert bank.executions.total == 8

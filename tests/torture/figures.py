@@ -44,7 +44,7 @@ _MET = {True: "yes", False: "**no**", None: "**not tried**"}
 def table(figures: Iterable[Figure]) -> str:
     """GitHub's Markdown, so that docs/reliability.md takes it as it is."""
     rows = [("promise", "what", "measured", "limit", "met", "")]
-    rows += [(one.promise, one.what, one.measured, one.limit, _MET[one.met], one.note)
+    rows += [(one.promise, one.what, one.measured, one.limit, _MET[one.met], one.note.replace("|", "\\|"))
              for one in figures]
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     lines.insert(1, "|" + "---|" * len(rows[0]))

@@ -32,6 +32,9 @@ class LastRecords:
         self.records: deque[Exchange] = deque(maxlen=_KEPT)
         self._said = said
 
+    def opened(self, *, form: str) -> LastRecords:
+        return self
+
     def record(self, exchange: Exchange) -> None:
         self.records.append(exchange)
         self._said.write(as_text(describe(exchange)) + "\n")

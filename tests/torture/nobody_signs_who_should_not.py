@@ -47,8 +47,6 @@ ALLOWED = {
     ("DELETE", "/echo/open/x"),
     ("GET", "/echo/open?x=/echo/closed"),
     ("POST", "/echo/open?x=/echo/closed"),
-    ("HEAD", "/echo/open"),
-    ("HEAD", "/echo/open?x=/echo/closed"),
 }
 TOKENS = {"main": "the-token-of-the-main-listener-0001", "more": "the-token-of-the-other-listener-0002"}
 
@@ -254,7 +252,10 @@ async def _destinations(ground: Ground, size: float) -> list[Figure]:
                     )
                     if answer.status < 400:
                         passed.append(authority)
+        with _dialled() as allowed:
+            await _signed(bank, proxy, request("GET", "/echo", "X: y"))
     return [
+        at_least(PROMISE, "dials seen at the socket for a request that is allowed", len(allowed), 1),
         at_least(PROMISE, "spellings of forbidden destinations", len(authorities), 500),
         none_of(
             PROMISE,

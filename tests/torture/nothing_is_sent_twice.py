@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from itertools import count
-from random import Random
 from typing import Any
 from unittest.mock import patch
 
@@ -27,7 +26,7 @@ from tests.torture.outcomes import Books, told
 
 PROMISE = "nothing twice, nothing lost"
 METHODS = ("POST", "PUT", "PATCH", "DELETE")
-EACH, CALLERS, SEED = 1000, 48, 20261121
+EACH, CALLERS = 1000, 48
 _NO_BREAKER = BreakerSettings(failures=0)       # it would spare the calls what this is about
 _PATIENCE = {"first_byte": 0.4, "between_bytes": 0.4, "write": 0.4, "connect": 0.4}
 
@@ -36,9 +35,11 @@ BANK_FAULTS: dict[str, dict[str, Any]] = {kind: {} for kind in (
     "close_after", "reset_after", "length_twice", "length_and_chunked", "bad_chunk", "bad_header", "garbage_status",
     "switching", "interim", "unsolicited", "close_idle", "close_announced")}
 BANK_FAULTS |= {"delay": {"seconds": 0.01}, "length_long": {"after": 3}, "length_short": {"after": 3},
-                "drip": {"after": 40, "seconds": 0.001}, "cut_head": {"after": 300}, "cut_body": {"after": 60}}
-_AT_RANDOM = ("cut_head", "cut_body")
+                "drip": {"after": 40, "seconds": 0.001}, "cut_head": {"after": 1000}, "cut_body": {"after": 500}}
+_ENDINGS = ("close", "abort", "reset")
+_CUT = ("cut_head", "cut_body")
 _LINK_BYTES = {"request cut": 2600, "answer cut": 3200, "answer ended": 3200, "stall": 3200}
+_STRIDE = 1009      # coprime to the numbers of bytes: every one has its turn at full size, and the first few are spread
 DIALLING = ("refused", "wrong certificate", "expired certificate", "no such name", "name changed")
 
 
@@ -70,20 +71,24 @@ def _figures(books: dict[str, Books]) -> list[Figure]:
 
 
 async def _bank_fault(ground: Ground, kind: str, each: int) -> Books:
-    random = Random(f"{SEED} {kind}")
     kept = {"keep": each * len(METHODS) + 1}
-    async with ground.both(timeouts=_PATIENCE, breaker=_NO_BREAKER, bank=kept) as (bank, proxy):
+    patience = _PATIENCE if kind == "deaf" else {**_PATIENCE, "connect": 10.0}     # where that is not the fault
+    async with ground.both(timeouts=patience, breaker=_NO_BREAKER, bank=kept) as (bank, proxy):
         for number in range(each):
             for method in METHODS:
                 settings = BANK_FAULTS[kind]
-                if kind in _AT_RANDOM:
-                    settings = {"after": random.randrange(settings["after"]), "ending": random.choice(
-                        ("close", "abort", "reset"))}
+                if kind in _CUT:
+                    settings = {"after": _offset(number, settings["after"]),
+                                "ending": _ENDINGS[(number + len(method)) % len(_ENDINGS)]}
                 bank.faults.add(kind, method=method, path=_target(kind, method, number), **settings)
         books = await _call(proxy.port(), kind, each)
         fired = bank.faults.taken > len(books.told) / 2     # those on a connection that was just closing never arrive
         bank.faults.release()
         return _settled(books, bank) if fired else Books()
+
+
+def _offset(number: int, of: int) -> int:
+    return number * _STRIDE % of
 
 
 def _target(kind: str, method: str, number: int) -> str:
@@ -108,10 +113,10 @@ async def _call(port: int, kind: str, each: int) -> Books:
 
 
 async def _link_fault(ground: Ground, kind: str, each: int) -> Books:
-    random = Random(f"{SEED} {kind}")
+    connections = count()
 
     def plan() -> link.Plan:
-        return link.Plan(kind, random.randrange(1, _LINK_BYTES[kind]) if kind in _LINK_BYTES else 0)
+        return link.Plan(kind, 1 + _offset(next(connections), _LINK_BYTES[kind]) if kind in _LINK_BYTES else 0)
 
     async with ground.bank(keep=each * len(METHODS) + 1) as bank, link.Link.open(bank.port, plan) as between:
         async with ground.proxy(f"https://127.0.0.1:{between.port}", timeouts=_PATIENCE,

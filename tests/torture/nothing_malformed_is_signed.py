@@ -194,6 +194,7 @@ def _within(arrived: list[Received], expected: list[Valid]) -> bool:
 def _same(arrived: Received, sent: Valid) -> bool:
     method, target, _ = arrived.head.split(b" ", 2)
     absolute = sent.target.lower().startswith((b"http://", b"https://"))
-    path = sent.target[sent.target.find(b"/", 8) :] if absolute else sent.target
+    path, question, query = (sent.target[sent.target.find(b"/", 8) :] if absolute else sent.target).partition(b"?")
+    expected = path + question + query if query else path
     read = arrived.method != ""  # else the emulator refuses such a target, and has not read the body
-    return (method, target) == (sent.method, path.removesuffix(b"?")) and (not read or arrived.body == sent.body)
+    return (method, target) == (sent.method, expected) and (not read or arrived.body == sent.body)

@@ -46,5 +46,9 @@ class Books:
             if times and (word == "no" or word.startswith("bank")):
                 self.lies.append(target)
 
+    @property
+    def bad(self) -> int:
+        return len(self.twice) + len(self.lost) + len(self.lies)
+
     def summary(self) -> str:
         return ", ".join(f"{word} {count}" for word, count in sorted(Counter(self.told.values()).items()))

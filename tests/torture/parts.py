@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from tests.torture import (
+    a_kill_leaves_nothing,
     nobody_signs_who_should_not,
     nothing_is_sent_twice,
     nothing_malformed_is_signed,
@@ -32,6 +33,7 @@ PARTS: dict[str, Part] = {
     "stop-loses-nothing": stop_loses_nothing.run,
     "reload-and-drain": reload_while_it_ends.run,
     "slow-clients": slow_clients_hold_up_nobody.run,
+    "kill-leaves-nothing": a_kill_leaves_nothing.run,
     "clock": the_clock_changes_only_the_date.run,
     "secrets": secrets_stay.run,
 }

@@ -105,8 +105,9 @@ async def same_user(ground: Ground) -> list[Figure]:
     if root:
         await asyncio.to_thread(_give_away, ground.directory)
     try:
-        async with ground.bank() as bank, ground.child(
-                bank, how={"through": (sys.executable, "-c", _BECOME + _THE_PROXY)}) as child, _sleeper() as sleeper:
+        through = (sys.executable, "-c", _BECOME + _THE_PROXY)
+        async with (ground.bank() as bank, ground.child(bank, log_format="ecs", how={"through": through}) as child,
+                    _sleeper() as sleeper):
             _, said = await _run(sys.executable, "-c", _BECOME + _PROBE, str(child.process.pid))
             _, control = await _run(sys.executable, "-c", _BECOME + _PROBE, str(sleeper))
     finally:
@@ -145,7 +146,7 @@ async def crashes(ground: Ground, size: float) -> list[Figure]:
     await asyncio.to_thread(directory.mkdir, exist_ok=True)
     through = ("sh", "-c", _IN_A_DIRECTORY, str(directory))
     dumped: list[str] = []
-    count = scaled(CRASHES, size, least=2)
+    count = scaled(CRASHES, size)
     async with ground.bank() as bank:
         for number in range(count):
             dumped += await _crash(ground, bank, through, number)
@@ -160,7 +161,7 @@ async def crashes(ground: Ground, size: float) -> list[Figure]:
 async def _crash(ground: Ground, bank: Emulator, through: tuple[str, ...], number: int) -> list[str]:
     """One proxy, one of its workers and then itself. -> what the shell says of a core"""
     death = _DEATHS[number % len(_DEATHS)]
-    workers = 1 + number % 2
+    workers = 2 - number % 2
     async with ground.child(bank, workers=workers, how={"through": through}) as child:
         (main,) = descendants(child.process.pid)[1:2]
         crew = descendants(main)[1:]
@@ -188,8 +189,8 @@ async def in_variables(ground: Ground, canaries: dict[str, str]) -> dict[str, by
     variables = {"OF_THE_CLIENT": canaries["client-secret"], "OF_THE_KEY": canaries["key-password"],
                  "OF_THE_ADMIN": canaries["admin-token"], "VAULT_TOKEN": canaries["vault-token"]}
     async with ground.bank(client_secret=canaries["client-secret"]) as bank, ground.child(
-            bank, workers=2, debug_logs=True, admin_token_env="OF_THE_ADMIN", applications={"shop": application},
-            how={"variables": variables}) as child:
+            bank, workers=2, debug_logs=True, log_format="otel", admin_token_env="OF_THE_ADMIN",
+            applications={"shop": application}, how={"variables": variables}) as child:
         async with connected(child.port) as line:
             assert (await line.ask(get("/echo"))).status == 200
         workers = descendants(child.process.pid)[1:]

@@ -1,8 +1,8 @@
 """Secrets: no value of any of them appears in anything the proxy says or leaves behind, in any usual spelling.
 
-The proxy runs as a process with everything on that watches calls: debug log, inspector, audit trail, self-verification.
-What it says is all of its log, every admin page, every answer to a caller, its command line, its environment and files.
-Last of the parts, it also searches what the proxies of all the others have written.
+The proxy runs as a process with everything on that watches calls: debug log, inspector, audit trail, self-verification,
+traces, hints.  What it says is all of its log, every admin page, every answer to a caller, every span, its command
+line, its environment and files.  Last of the parts, it also searches what the proxies of all the others have written.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ from cryptography.hazmat.primitives.serialization import (
 from proxy.audit.settings import AuditSettings
 from proxy.emulator import Emulator
 from proxy.emulator.authority import write_private
+from proxy.serve.traces.settings import TraceSettings
 from tests.e2e.child import Child
+from tests.e2e.collector import running
 from tests.e2e.line import Cut, connected, request
 from tests.torture.figures import Figure, none_of, scaled
 from tests.torture.ground import Ground
@@ -61,8 +63,9 @@ async def run(ground: Ground, size: float) -> list[Figure]:
     await asyncio.to_thread(directory.mkdir, exist_ok=True)
     key = await asyncio.to_thread(_material, ground, directory)
     said: dict[str, bytes] = {}
-    async with ground.bank(client_secret=CANARIES["client-secret"]) as bank, ground.child(
-            bank, debug_logs=True, inspect=True, self_verify=True, log_paths="full", **_settings(ground, directory),
+    async with running() as collector, ground.bank(client_secret=CANARIES["client-secret"]) as bank, ground.child(
+            bank, debug_logs=True, inspect=True, self_verify=True, log_paths="full", hint_header=True,
+            traces=TraceSettings(endpoint=collector.url, interval=0.1), **_settings(ground, directory),
     ) as child:
         answers = [await _round(bank, child) for _ in range(scaled(ROUNDS, size, least=2))]
         said |= {"answers": b"".join(answers), **await _pages(child), **_process(child)}
@@ -71,6 +74,7 @@ async def run(ground: Ground, size: float) -> list[Figure]:
         child.signal(signal.SIGTERM)
         await child.ended()
         await child.finished()
+        said["traces"] = collector.raw
         said["log"] = json.dumps(child.logged, ensure_ascii=False).encode()
         executed = bank.executions.total
     said |= {f"file {path.name}": path.read_bytes() for path in directory.glob("audit*.jsonl")}

@@ -33,8 +33,7 @@ async def run(ground: Ground, size: float) -> list[Figure]:
     errors = sum(said != "answered" for said in books.told.values())
     return [at_most(PROMISE, f"payments that failed, of {calls:,}", 100 * errors / calls, ALLOWED_PERCENT, " %",
                     f"{books.summary()}; {connections:,} connections to the bank"),
-            none_of(PROMISE, "executed twice, or lost without a word",
-                    len(books.twice) + len(books.lost) + len(books.lies), calls)]
+            none_of(PROMISE, "executed twice, or lost without a word", books.bad, calls)]
 
 
 async def _caller(port: int, name: int, count: int, books: Books) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from datetime import datetime
 from typing import Final
@@ -9,6 +10,7 @@ from typing import Final
 from proxy.core.diagnosis import Answer, Application, Case, History, Key, Moment
 from proxy.core.diagnosis.kinds import kind_of
 from proxy.core.message import Response
+from proxy.core.skew import NOTICED
 from proxy.keys.keyring import Identity, Keyring
 from proxy.keys.oddities import oddities
 from proxy.keys.slots import Slots
@@ -52,8 +54,15 @@ def _ahead(recording: Recording, response: Response, now: float) -> float | None
     theirs = parse_imf_fixdate(response.first(b"date") or b"")
     if theirs is None:
         return None
-    came = now - (time.perf_counter() - recording.sealed_at - recording.upstream)
-    return came + recording.route.clock.correction - theirs - 0.5
+    sealed = now - (time.perf_counter() - recording.sealed_at)
+    return sealed + _moved(recording, sealed) + recording.upstream - theirs - 0.5
+
+
+def _moved(recording: Recording, sealed: float) -> float:
+    """By how much the signed date was corrected.  sealed: when, by our clock."""
+    signed = parse_imf_fixdate(recording.plan.date) if recording.plan is not None else None
+    moved = signed - math.floor(sealed) if signed is not None else 0
+    return moved if abs(moved) >= NOTICED else 0
 
 
 def _key(recording: Recording, now: float) -> Key:

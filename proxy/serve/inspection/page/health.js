@@ -51,7 +51,7 @@ function application(one, named) {
 function skew(one) {
   const seconds = one.seconds;
   return chip("clock", Math.abs(seconds) < 1 ? "in step" : `${seconds > 0 ? "+" : "\u2212"}${Math.abs(seconds)} s`, Math.abs(seconds) < 5 ? "good" : Math.abs(seconds) < 30 ? "warn" : "bad",
-    `ours is ${seconds} s ahead of the last Date from ${one.upstream}`);
+    `ours is ${seconds} s ahead of that of ${one.upstream}, by its last answers`);
 }
 
 function limits(all) {
