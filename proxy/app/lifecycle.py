@@ -291,7 +291,7 @@ class Running:
     async def close(self) -> None:
         """Lets go of everything, whatever has been reached."""
         if self.vault is not None:
-            self.vault.close()      # first: threads that ask it end now, and hold up nothing
+            await self.vault.ended()        # first: threads that ask it end now, and hold up nothing
         await self._reloads.stop()
         for task in list(self._tasks):
             task.cancel()

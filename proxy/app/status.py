@@ -135,7 +135,7 @@ def clock_report(clock: BankClock) -> dict[str, object]:
 def vault_readings(vault: Vault) -> list[Reading]:
     """Gauges about Vault, where it is used."""
     return [
-        ("vault_transit_in_flight", "Transit signatures in flight.", (), lambda: [((), vault.tally.signing)]),
+        ("vault_transit_in_flight", "Transit signatures in flight.", (), lambda: [((), vault.signing)]),
         ("vault_token_expiry_timestamp_seconds", "When the token for Vault expires.", (),
          lambda: [((), vault.tokens.expiry)] if vault.tokens.expiry is not None else []),
     ]
