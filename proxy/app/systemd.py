@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 _FIRST = 3
 _MOST = 64
+_DIGITS = 20
 _PATH_MODE = 0o777
 
 
@@ -80,7 +81,7 @@ class PassedSockets:
 
 def _descriptors(environ: Mapping[str, str]) -> list[tuple[str, int]]:
     text = environ.get("LISTEN_FDS", "")
-    if not text.isdecimal() or int(text) > _MOST:
+    if not _is_number(text) or int(text) > _MOST:
         raise SocketUnfit("LISTEN_FDS is not a small number")
     count = int(text)
     names = environ["LISTEN_FDNAMES"].split(":") if environ.get("LISTEN_FDNAMES") else [MAIN] * count
@@ -174,4 +175,9 @@ def _watchdog_s(environ: Mapping[str, str]) -> float:
     """0 without a watchdog, or when it is meant for another process."""
     text = environ.get("WATCHDOG_USEC", "")
     meant = environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
-    return int(text) / 1e6 if text.isdecimal() and meant else 0.0
+    return int(text) / 1e6 if _is_number(text) and meant else 0.0
+
+
+def _is_number(text: str) -> bool:
+    """Digits, and no more of them than a number of systemd's can have."""
+    return text.isascii() and text.isdecimal() and len(text) <= _DIGITS

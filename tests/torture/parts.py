@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from tests.torture import (
     a_kill_leaves_nothing,
     nobody_signs_who_should_not,
+    nothing_hostile_breaks_a_reader,
     nothing_is_sent_twice,
     nothing_malformed_is_signed,
     reload_under_load,
@@ -34,6 +35,7 @@ PARTS: dict[str, Part] = {
     "reload-and-drain": reload_while_it_ends.run,
     "slow-clients": slow_clients_hold_up_nobody.run,
     "kill-leaves-nothing": a_kill_leaves_nothing.run,
+    "fuzz": nothing_hostile_breaks_a_reader.run,
     "clock": the_clock_changes_only_the_date.run,
     "secrets": secrets_stay.run,
 }

@@ -15,8 +15,7 @@ _LARGEST_HEAD = 1 << 16
 _MOST_TRAILERS = 64
 _UNTIL_CLOSE, _CHUNKED = -1, -2
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})(?: [^\r\n]*)?\r\n")
-_FIELD = re.compile(rb"\r\n(content-length|transfer-encoding|connection)[ \t]*:[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)",
-                    re.IGNORECASE)
+_FIELD = re.compile(rb"\r\n(content-length|transfer-encoding|connection)[ \t]*:([^\r\n]*)(?=\r\n)", re.IGNORECASE)
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?")
 
 T = TypeVar("T")
@@ -88,7 +87,7 @@ class Reading:
             raise Malformed
         self.status = int(found[1])
         given = _FIELD.findall(head, found.end() - 2)
-        fields = {name.lower(): value.lower() for name, value in given}
+        fields = {name.lower(): value.strip(b" \t").lower() for name, value in given}
         if len(fields) != len(given) or self.status < 200:
             raise Malformed
         self.kept = head.startswith(b"HTTP/1.1") and fields.get(b"connection", b"keep-alive") == b"keep-alive"
@@ -130,9 +129,11 @@ class Reading:
         return self._taken(len(self._data))
 
     def _until(self, end: bytes, most: int) -> _Steps[bytes]:
-        while (at := self._data.find(end)) < 0:
+        looked = 0
+        while (at := self._data.find(end, looked)) < 0:
             if len(self._data) > most:
                 raise Malformed
+            looked = max(0, len(self._data) - len(end) + 1)
             yield from self._more()
         return self._taken(at + len(end))
 
