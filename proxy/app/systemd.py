@@ -135,16 +135,20 @@ class Notify:
             self._socket.setblocking(False)
         self._every = _watchdog_s(environ) / 2
         self._due = 0.0
+        self._stops = False
 
     def ready(self, places: str) -> None:
-        self._tell(f"READY=1\nMAINPID={os.getpid()}\nSTATUS=Serving at {places}")
+        if not self._stops:
+            self._tell(f"READY=1\nMAINPID={os.getpid()}\nSTATUS=Serving at {places}")
 
     def reloading(self) -> None:
-        """READY must follow."""
-        self._tell(f"RELOADING=1\nMONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
+        """READY must follow.  Who stops has told its last state."""
+        if not self._stops:
+            self._tell(f"RELOADING=1\nMONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
 
     def stopping(self, in_hand: int | None = None) -> None:
         """in_hand: None where somebody else knows it."""
+        self._stops = True
         self._tell(f"STOPPING=1\nSTATUS=Finishing {'' if in_hand is None else f'{in_hand} '}requests")
 
     def alive(self, now: float) -> None:

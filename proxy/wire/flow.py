@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
 import struct
 from contextlib import suppress
@@ -62,3 +63,13 @@ def reset(transport: asyncio.Transport) -> None:
         with suppress(OSError):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
     transport.abort()
+
+
+def has_arrived(transport: asyncio.Transport) -> bool:
+    """Whether the kernel holds something of the peer that the loop has not read yet: bytes, or its end."""
+    sock = transport.get_extra_info("socket")
+    if sock is None:
+        return False
+    waiting = select.poll()
+    waiting.register(sock.fileno(), select.POLLIN)
+    return bool(waiting.poll(0))

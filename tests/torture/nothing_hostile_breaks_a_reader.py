@@ -22,7 +22,7 @@ SEED = 20261121
 _LONG = 4096
 _LEADS, _UNITS = 3, 60
 _SHOWN = 3
-_ATTACKS = 10_000
+_ATTACKS = 1000
 
 
 async def run(ground: Ground, size: float) -> list[Figure]:
