@@ -21,7 +21,7 @@ class Rule:
     "*" stands for one or more bytes within a segment, "**" for anything, slashes included.  No methods: all of them.
     """
 
-    __slots__ = ("_pattern", "methods", "text")
+    __slots__ = ("_decoded", "_pattern", "methods", "text")
 
     def __init__(self, text: str) -> None:
         """Raises ValueError with a sentence when text is not a rule."""
@@ -37,9 +37,14 @@ class Rule:
             raise ValueError(f"{sorted(unknown)[0].decode()} is not a method that is signed")
         self.text = text
         self._pattern = re.compile(_glob(match["path"]).encode())
+        self._decoded = re.compile(_glob(other_reading(match["path"].encode()).decode("latin-1")).encode("latin-1"))
 
     def allows(self, method: bytes, path: bytes) -> bool:
         return method in self.methods and self._pattern.fullmatch(path) is not None
+
+    def allows_reading(self, method: bytes, reading: bytes) -> bool:
+        """reading: as other_reading() gives it of a path."""
+        return method in self.methods and self._decoded.fullmatch(reading) is not None
 
 
 def _glob(path: str) -> str:
@@ -65,6 +70,12 @@ class Access:
                                         "set allow_encoded_slash to send it")
         if not any(rule.allows(method, path) for rule in self._rules):
             raise Refused("route_denied", self._nearly(method, path))
+        if (b"%" in path or b";" in path) and not self._encoded_slash:
+            self._check_reading(method, other_reading(path))
+
+    def _check_reading(self, method: bytes, reading: bytes) -> None:
+        if not any(rule.allows_reading(method, reading) for rule in self._rules):
+            raise Refused("bad_target", "an escape or ';' in the path hides another path, which no allow rule lets pass")
 
     def _nearly(self, method: bytes, path: bytes) -> str:
         """What a reader of the list may have overlooked, or nothing."""

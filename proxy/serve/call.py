@@ -76,6 +76,10 @@ class Call:
 
     # --- wire.ticket.Call
 
+    @property
+    def left(self) -> bool:
+        return self._resigning.first is None and self.connection is not None and self.connection.left
+
     def seal(self, ticket: Ticket) -> bytes | None:
         recording = self._recording
         draft = recording.draft

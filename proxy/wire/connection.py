@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 from proxy.core.message import CHUNKED, Request
 from proxy.errors import Refused
 from proxy.wire.application import Answer
-from proxy.wire.flow import Tap, hand_over, reset
+from proxy.wire.flow import Tap, hand_over, has_ended, reset
 from proxy.wire.reader import RequestReader, Step
 from proxy.wire.reply import Reply
 
@@ -252,6 +252,11 @@ class Connection(asyncio.Protocol):
     def sent(self) -> bool:
         """Whether a byte of the answer in hand has been written."""
         return self._reply.sent
+
+    @property
+    def left(self) -> bool:
+        """Whether the caller has ended its side; while its next request waits here, nobody reads that."""
+        return self._eof or (self._tap.paused and has_ended(self.transport))
 
     def abort(self) -> None:
         """Cuts the connection so that the caller cannot take what it has for a whole answer."""

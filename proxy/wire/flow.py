@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
 import struct
 from contextlib import suppress
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER on, for no time at all: close() sends RST."""
+_ENDS = select.POLLHUP | select.POLLERR | getattr(select, "POLLRDHUP", 0)
 
 
 class Tap:
@@ -62,3 +64,14 @@ def reset(transport: asyncio.Transport) -> None:
         with suppress(OSError):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
     transport.abort()
+
+
+def has_ended(transport: asyncio.Transport) -> bool:
+    """Whether the peer sends no more, as far as the kernel knows: for a transport that does not read, which is told of
+    no end."""
+    sock = transport.get_extra_info("socket")
+    if sock is None or sock.fileno() < 0:
+        return True
+    looking = select.poll()
+    looking.register(sock.fileno(), _ENDS)
+    return bool(looking.poll(0))
