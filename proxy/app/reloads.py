@@ -112,10 +112,12 @@ class Reloads:
     async def _reload_doors(self) -> bool:
         """-> whether they changed."""
         try:
-            return await asyncio.to_thread(self._doors.reload)
+            changed = await asyncio.to_thread(self._doors.reload)
         except KeyUnusable as error:
             log.warning("listeners: reload failed, the old certificates stay (%s): %s", error.code, error)
             return False
+        self._doors.part()
+        return changed
 
     def _outcome(self, name: str) -> Callable[[ReloadOutcome], None]:
         return lambda outcome: self._telemetry.reloads.add((name, "ok" if outcome.ok else "failed"))

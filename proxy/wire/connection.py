@@ -164,7 +164,7 @@ class Connection(asyncio.Protocol):
         try:
             self.server.application.admit(self, request)
         except Refused as error:
-            if request.length == CHUNKED or (request.expect and request.length):
+            if error.last or request.length == CHUNKED or (request.expect and request.length):
                 raise           # its body is not worth decoding, or was not sent yet
             self._refusal = error
             return

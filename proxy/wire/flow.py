@@ -66,12 +66,21 @@ def reset(transport: asyncio.Transport) -> None:
     transport.abort()
 
 
+def has_arrived(transport: asyncio.Transport) -> bool:
+    """Whether the kernel holds something of the peer that the loop has not read yet: bytes, or its end."""
+    return _shows(transport, select.POLLIN)
+
+
 def has_ended(transport: asyncio.Transport) -> bool:
     """Whether the peer sends no more, as far as the kernel knows: for a transport that does not read, which is told of
     no end."""
+    return _shows(transport, _ENDS)
+
+
+def _shows(transport: asyncio.Transport, events: int) -> bool:
     sock = transport.get_extra_info("socket")
     if sock is None or sock.fileno() < 0:
-        return True
+        return False
     looking = select.poll()
-    looking.register(sock.fileno(), _ENDS)
+    looking.register(sock.fileno(), events)
     return bool(looking.poll(0))
