@@ -6,14 +6,17 @@ IMAGE ?= psd2-signing-proxy
 LOCK_FLAGS ?=
 PYTEST_FLAGS ?=
 WORKERS ?= 2
+FUZZ_SECONDS ?= 60
+FUZZ_FLAGS ?=
 
 PIP := .venv/bin/python -m pip --quiet --disable-pip-version-check --no-input
 PACKAGE := --no-deps --no-build-isolation --editable .
 RUN_STAMP := .venv/.stamp-run
 DEV_STAMP := .venv/.stamp-dev
+FUZZ_STAMP := .venv/.stamp-fuzz
 
 .DEFAULT_GOAL := help
-.PHONY: help run test torture check demo bench docs lock image image-test clean
+.PHONY: help run test torture fuzz check audit demo bench docs lock image image-test clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -29,11 +32,20 @@ test: $(DEV_STAMP)  ## all tests
 torture: $(DEV_STAMP)  ## the two laws at full size: a table of figures and limits (half an hour)
 	@.venv/bin/python -m tests.torture $(TORTURE_FLAGS)
 
-check: $(DEV_STAMP)  ## ruff, mypy --strict, import-linter
+fuzz: $(FUZZ_STAMP)  ## every reader of foreign bytes, guided by coverage; FUZZ_SECONDS=60 for each
+	@.venv/bin/python -m tests.fuzz --seconds $(FUZZ_SECONDS) $(FUZZ_FLAGS)
+
+check: $(DEV_STAMP)  ## ruff, mypy --strict, import-linter, dependencies
 	@.venv/bin/ruff check --quiet proxy tests
 	@.venv/bin/mypy --no-error-summary
 	@.venv/bin/lint-imports --no-cache >.venv/lint-imports.log 2>&1 || { cat .venv/lint-imports.log; exit 1; }
-	@echo "check: ruff, mypy --strict and import-linter found nothing"
+	@.venv/bin/python -m tests.dependencies
+	@echo "check: ruff, mypy --strict, import-linter and the list of dependencies found nothing"
+
+audit: .run/audit/bin/pip-audit  ## known weaknesses of all locked dependencies; needs network
+	@for lock in requirements*.lock; do \
+	  .run/audit/bin/pip-audit --strict --progress-spinner off --disable-pip --require-hashes --requirement $$lock || exit 1; \
+	done
 
 demo: $(DEV_STAMP)  ## a walk-through that ends by itself
 	@.venv/bin/python tests/demo.py
@@ -81,6 +93,11 @@ $(DEV_STAMP): requirements-dev.lock $(RUN_STAMP)
 	@$(PIP) install --require-hashes -r requirements-dev.lock
 	@touch $@
 
+$(FUZZ_STAMP): requirements-fuzz.lock $(DEV_STAMP)
+	@echo "installing the fuzzer into .venv (once)" >&2
+	@$(PIP) install --require-hashes -r requirements-fuzz.lock
+	@touch $@
+
 # The lock is made by the oldest supported Python, so that it names what any of them needs.
 PIP_COMPILE = .run/lock/bin/pip-compile --quiet --no-config --generate-hashes --no-header --no-emit-options \
               --strip-extras --annotation-style line $(LOCK_FLAGS)
@@ -91,11 +108,18 @@ lock: .run/lock/bin/pip-compile  ## make the lock files anew; LOCK_FLAGS=--upgra
 	@$(PIP_COMPILE) --extra dev --allow-unsafe --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
 	@$(PIP_COMPILE) --extra browser --allow-unsafe --constraint requirements-dev.lock --output-file requirements-browser.lock pyproject.toml
 	@$(PIP_COMPILE) --extra deploy --allow-unsafe --constraint requirements-dev.lock --output-file requirements-deploy.lock pyproject.toml
+	@$(PIP_COMPILE) --extra fuzz --allow-unsafe --constraint requirements-dev.lock --output-file requirements-fuzz.lock pyproject.toml
+	@$(PIP_COMPILE) --extra brotli --extra otel --extra otel-grpc --extra pkcs11 --constraint requirements-dev.lock \
+	  --output-file requirements-extras.lock pyproject.toml
 	@$(PIP_COMPILE) --only-build-deps --build-deps-for editable --allow-unsafe \
 	  --constraint requirements-dev.lock --output-file requirements-build.lock pyproject.toml
 	@for lock in requirements*.lock; do \
 	  { echo $(LOCK_HEADER); grep -v '^# Made by' $$lock; } >$$lock.new && mv $$lock.new $$lock; \
 	done
+
+.run/audit/bin/pip-audit: | .venv/bin/python
+	@.venv/bin/python -m venv .run/audit
+	@.run/audit/bin/python -m pip --quiet --disable-pip-version-check install 'pip-audit>=2.9'
 
 .run/lock/bin/pip-compile:
 	@$(LOCK_PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || \

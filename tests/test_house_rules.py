@@ -98,7 +98,9 @@ def test_pages_build_elements_and_never_markup():
 
 @pytest.mark.parametrize(("lock", "extras"), [("requirements.lock", ()), ("requirements-dev.lock", ("dev",)),
                                               ("requirements-browser.lock", ("browser",)),
-                                              ("requirements-deploy.lock", ("deploy",))])
+                                              ("requirements-deploy.lock", ("deploy",)),
+                                              ("requirements-fuzz.lock", ("fuzz",)),
+                                              ("requirements-extras.lock", ("brotli", "otel", "otel-grpc", "pkcs11"))])
 def test_the_lock_holds_every_dependency_with_hashes(lock, extras):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = [*project["dependencies"], *(row for extra in extras for row in project["optional-dependencies"][extra])]

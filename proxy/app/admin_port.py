@@ -50,16 +50,18 @@ class AdminPort:
         return bound
 
     async def close(self) -> None:
-        """Whoever asked for the end is to hear that it comes."""
-        await self._pages.close()
+        """Whoever asked for the end is to hear that it comes, and who asks for something else, that it is too late."""
         server = self.server
+        if server is not None:
+            server.draining = True
+        await self._pages.close()
         if server is None:
             return
-        server.stop_accepting()
-        server.draining = True
         with suppress(TimeoutError):
             async with asyncio.timeout(_LAST_WORDS):
-                while server.connections:
+                while (waiting := server.callers_wait()) or server.connections:
+                    if not waiting:
+                        server.stop_accepting()
                     server.close_idle()
                     await asyncio.sleep(_STEP)
         await server.close()

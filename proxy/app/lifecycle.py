@@ -98,7 +98,7 @@ async def serve(make: Callable[[], Running], ready: Callable[[Running], None], m
         return running.ending.code()
     finally:
         await running.close()
-        messages.lines = None
+        process.over(messages)
 
 
 class Running:
@@ -203,6 +203,7 @@ class Running:
         self.telemetry.read_at_scrape(status.readings(
             rings=self.rings, gateway=self.gateway, server=self.server, pools=self.pools, clocks=self.clocks,
             passages=self.passages, authority=self.authority, log_dropped=lambda: self.lines.dropped))
+        self.telemetry.shed_tally = lambda: self.server.room.left
         if self.vault is not None:
             self.telemetry.vault_tally = self.vault.tally.requests
             self.telemetry.read_at_scrape(status.vault_readings(self.vault))
@@ -220,8 +221,7 @@ class Running:
     def _open_files(self) -> None:
         limits = self.config.limits
         wanted = limits.connections + limits.upstream_connections * len(self.pools) + limits.tunnels + _FILES
-        allowed = process.open_files(wanted)
-        if allowed < wanted:
+        if (allowed := process.open_files(wanted)) < wanted:
             log.warning("only %d files may be open, but limits allow connections that need %d; raise the limit on open "
                         "files or lower limits.connections", allowed, wanted)
 
@@ -291,7 +291,7 @@ class Running:
     async def close(self) -> None:
         """Lets go of everything, whatever has been reached."""
         if self.vault is not None:
-            self.vault.close()      # first: threads that ask it end now, and hold up nothing
+            await self.vault.ended()        # first: threads that ask it end now, and hold up nothing
         await self._reloads.stop()
         for task in list(self._tasks):
             task.cancel()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ctypes
 import gc
 import logging
 import resource
+import signal
 import sys
 
 from proxy.serve.logforms import LogFormat
@@ -59,3 +61,12 @@ def configure_logging(*, form: LogFormat, quiet: bool, debug: bool) -> Messages:
     logging.getLogger("proxy").setLevel(logging.ERROR if quiet else logging.DEBUG if debug else logging.INFO)
     logging.raiseExceptions = False
     return handler
+
+
+def over(messages: Messages) -> None:
+    """Everything has been let go of.  Signals that do not ask for the end must not end the process now, with another
+    exit code than that of what did: without the loop's handlers they would."""
+    messages.lines = None
+    for number in (signal.SIGHUP, signal.SIGUSR1):
+        asyncio.get_running_loop().remove_signal_handler(number)
+        signal.signal(number, signal.SIG_IGN)

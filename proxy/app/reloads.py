@@ -15,7 +15,8 @@ from typing import Any, Literal
 from proxy.app.listeners import Doors
 from proxy.app.token_files import TokenFile
 from proxy.errors import KeyUnusable
-from proxy.keys.keyring import Keyring, ReloadOutcome
+from proxy.keys.aside import Lane
+from proxy.keys.keyring import LONGEST_READ_S, Keyring, ReloadOutcome
 from proxy.keys.slots import Slots
 from proxy.keys.watch import Watch
 from proxy.serve.telemetry import Telemetry
@@ -60,6 +61,10 @@ class Reloads:
         self._doors = doors
         self._telemetry = telemetry
         self._tokens = tuple(tokens)
+        self._turn = asyncio.Lock()
+        self._next: asyncio.Task[Reloaded] | None = None
+        self._under_way: set[asyncio.Task[Reloaded]] = set()
+        self._lane = Lane("read listeners' certificates", LONGEST_READ_S)
         self._watches = [Watch(ring, clock=_now, on_failure=died, on_outcome=self._outcome(name))
                          for name, slots in rings.items() for ring in slots.rings()]
 
@@ -72,20 +77,43 @@ class Reloads:
             watch.start(interval)
 
     async def everything(self) -> Reloaded:
-        """Now, as on SIGHUP."""
+        """As on SIGHUP: at once, or after the one that is under way, together with all who ask meanwhile.
+
+        asyncio.CancelledError when the proxy ends before it is over.
+        """
+        if self._next is None:
+            self._next = asyncio.get_running_loop().create_task(self._in_turn())
+            self._under_way.add(self._next)
+            self._next.add_done_callback(self._under_way.discard)
+        return await asyncio.shield(self._next)
+
+    async def _in_turn(self) -> Reloaded:
+        async with self._turn:
+            self._next = None
+            return await self._everything()
+
+    async def _everything(self) -> Reloaded:
+        """A place that hangs holds up none of another kind."""
         found = Reloaded()
+        await asyncio.gather(self._every_token(found), self._every_door(found), self._every_ring(found))
+        return found
+
+    async def _every_token(self, found: Reloaded) -> None:
         for tokens in self._tokens:
             before = [token.reveal() for token in tokens.current]
             error = await tokens.reload()
             row = _row(error, changed=before != [token.reveal() for token in tokens.current])
             found.tokens.append({"name": tokens.what, **row})
-        changed = await self._reload_doors()
-        found.listeners = _row(self._doors.trouble, changed=changed)
+
+    async def _every_door(self, found: Reloaded) -> None:
+        changed, error = await self._reload_doors()
+        found.listeners = _row(error or self._doors.trouble, changed=changed)
+
+    async def _every_ring(self, found: Reloaded) -> None:
         for name, slots in self._rings.items():
             found.applications[name] = {
                 slots.slot(ring): await self._reload(name, ring, serves=ring is slots.signing)
                 for ring in slots.rings()}
-        return found
 
     async def _reload(self, application: str, ring: Keyring, *, serves: bool) -> dict[str, object]:
         outcome = await ring.reload(_now())
@@ -101,6 +129,9 @@ class Reloads:
                 "code": outcome.error.code, "sentence": outcome.error.sentence}
 
     async def stop(self) -> None:
+        for task in list(self._under_way):
+            task.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
         for watch in self._watches:
             await watch.stop()
 
@@ -109,15 +140,19 @@ class Reloads:
             await asyncio.sleep(interval)
             await self._reload_doors()
 
-    async def _reload_doors(self) -> bool:
-        """-> whether they changed."""
+    async def _reload_doors(self) -> tuple[bool, KeyUnusable | None]:
+        """-> whether they changed, and why nobody knows."""
         try:
-            changed = await asyncio.to_thread(self._doors.reload)
-        except KeyUnusable as error:
-            log.warning("listeners: reload failed, the old certificates stay (%s): %s", error.code, error)
-            return False
-        self._doors.part()
-        return changed
+            changed = await self._lane.do(self._doors.reload)
+        except KeyUnusable as unusable:
+            error = unusable
+        except TimeoutError:
+            error = KeyUnusable("key_unreadable", f"reading did not end within {LONGEST_READ_S:g} seconds")
+        else:
+            self._doors.part()
+            return changed, None
+        log.warning("listeners: reload failed, the old certificates stay (%s): %s", error.code, error)
+        return False, error
 
     def _outcome(self, name: str) -> Callable[[ReloadOutcome], None]:
         return lambda outcome: self._telemetry.reloads.add((name, "ok" if outcome.ok else "failed"))

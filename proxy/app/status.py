@@ -17,6 +17,7 @@ from proxy.serve.gateway import Gateway
 from proxy.serve.passages import Passages
 from proxy.serve.telemetry import Reading
 from proxy.wire.dial import Origin
+from proxy.wire.limits import most_memory
 from proxy.wire.pool import Pool
 from proxy.wire.server import Server
 
@@ -112,6 +113,7 @@ def status_report(*, state: str, log_level: str, since: datetime, listeners: Ite
         "version": __version__, "state": state, "started_at": since.isoformat(timespec="seconds"),
         "log_level": log_level,
         "listeners": [{"name": name, "address": address, "port": port} for name, address, port in listeners],
+        "memory_budget_bytes": most_memory(server.limits, len(pools)),
         "in_flight": gateway.in_flight, "connections": len(server.connections), "buffered_bytes": server.buffered,
         "applications": {name: application_report(ring) for name, ring in rings.items()},
         "open_tunnels": passages.open, "certificate_authority": authority_report(authority),
@@ -133,7 +135,7 @@ def clock_report(clock: BankClock) -> dict[str, object]:
 def vault_readings(vault: Vault) -> list[Reading]:
     """Gauges about Vault, where it is used."""
     return [
-        ("vault_transit_in_flight", "Transit signatures in flight.", (), lambda: [((), vault.tally.signing)]),
+        ("vault_transit_in_flight", "Transit signatures in flight.", (), lambda: [((), vault.signing)]),
         ("vault_token_expiry_timestamp_seconds", "When the token for Vault expires.", (),
          lambda: [((), vault.tokens.expiry)] if vault.tokens.expiry is not None else []),
     ]

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 _FIRST = 3
 _MOST = 64
+_DIGITS = 20
 _PATH_MODE = 0o777
 
 
@@ -80,7 +81,7 @@ class PassedSockets:
 
 def _descriptors(environ: Mapping[str, str]) -> list[tuple[str, int]]:
     text = environ.get("LISTEN_FDS", "")
-    if not text.isdecimal() or int(text) > _MOST:
+    if not _is_number(text) or int(text) > _MOST:
         raise SocketUnfit("LISTEN_FDS is not a small number")
     count = int(text)
     names = environ["LISTEN_FDNAMES"].split(":") if environ.get("LISTEN_FDNAMES") else [MAIN] * count
@@ -134,16 +135,20 @@ class Notify:
             self._socket.setblocking(False)
         self._every = _watchdog_s(environ) / 2
         self._due = 0.0
+        self._stops = False
 
     def ready(self, places: str) -> None:
-        self._tell(f"READY=1\nMAINPID={os.getpid()}\nSTATUS=Serving at {places}")
+        if not self._stops:
+            self._tell(f"READY=1\nMAINPID={os.getpid()}\nSTATUS=Serving at {places}")
 
     def reloading(self) -> None:
-        """READY must follow."""
-        self._tell(f"RELOADING=1\nMONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
+        """READY must follow.  Who stops has told its last state."""
+        if not self._stops:
+            self._tell(f"RELOADING=1\nMONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
 
     def stopping(self, in_hand: int | None = None) -> None:
         """in_hand: None where somebody else knows it."""
+        self._stops = True
         self._tell(f"STOPPING=1\nSTATUS=Finishing {'' if in_hand is None else f'{in_hand} '}requests")
 
     def alive(self, now: float) -> None:
@@ -170,4 +175,9 @@ def _watchdog_s(environ: Mapping[str, str]) -> float:
     """0 without a watchdog, or when it is meant for another process."""
     text = environ.get("WATCHDOG_USEC", "")
     meant = environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
-    return int(text) / 1e6 if text.isdecimal() and meant else 0.0
+    return int(text) / 1e6 if _is_number(text) and meant else 0.0
+
+
+def _is_number(text: str) -> bool:
+    """Digits, and no more of them than a number of systemd's can have."""
+    return text.isascii() and text.isdecimal() and len(text) <= _DIGITS

@@ -10,7 +10,9 @@ from typing import Final
 from proxy.config.model import Config
 from proxy.core.secret import Secret
 from proxy.errors import KeyUnusable
+from proxy.keys.aside import Lane
 from proxy.keys.credentials import read_secret
+from proxy.keys.keyring import LONGEST_READ_S
 from proxy.keys.tokens import read_tokens
 
 log = logging.getLogger(__name__)
@@ -29,6 +31,7 @@ class TokenFile:
         self._file = file
         self._allow_group_read = allow_group_read
         self.what = what
+        self._lane = Lane(f"read {what}", LONGEST_READ_S)
         self.current = self._read()
 
     def _read(self) -> tuple[Secret, ...]:
@@ -36,12 +39,17 @@ class TokenFile:
 
     async def reload(self) -> KeyUnusable | None:
         """Keeps the old ones, and says so, when the file cannot be read; -> why it cannot."""
+        error: KeyUnusable
         try:
-            self.current = await asyncio.to_thread(self._read)
-        except KeyUnusable as error:
-            log.warning("%s: reload failed, the old one stays (%s): %s", self.what, error.code, error)
-            return error
-        return None
+            self.current = await self._lane.do(self._read)
+        except KeyUnusable as unusable:
+            error = unusable
+        except TimeoutError:
+            error = KeyUnusable("key_unreadable", f"reading did not end within {LONGEST_READ_S:g} seconds")
+        else:
+            return None
+        log.warning("%s: reload failed, the old one stays (%s): %s", self.what, error.code, error)
+        return error
 
     async def watch(self, interval: float) -> None:
         """Reads it every `interval` seconds, for ever."""

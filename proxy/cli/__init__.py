@@ -33,7 +33,16 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """The console script."""
+    """The console script.
+
+    Libraries warn about certificates that others have made, in lines of their own on standard error; -W brings them
+    back.
+    """
+    import sys
+    import warnings
+
     from proxy.cli.program import program
 
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
     program.main(prog_name="signing-proxy")

@@ -8,8 +8,8 @@ import stat
 import tempfile
 from dataclasses import dataclass
 
-import yaml
-
+from proxy.config.document import read_document
+from proxy.config.problems import Enough, Problems
 from proxy.errors import ConfigInvalid, KeyUnusable, ProxyError
 from proxy.keys.armour import recover
 from proxy.keys.findings import Finding
@@ -55,12 +55,15 @@ def read_key_file(path: str, password: bytes | None) -> Material:
 
 def read_mapping(path: str, code: str) -> dict[object, object]:
     """A YAML file's mapping.  code: of the problem when it holds none.  Raises ProxyError (input_unreadable)."""
+    problems = Problems()
     try:
-        value = yaml.safe_load(read_public_file(path))
+        value = read_document(read_public_file(path), problems)
     except KeyUnusable as error:
         raise ProxyError("input_unreadable", error.detail) from None
-    except (yaml.YAMLError, ValueError, RecursionError):
-        raise ConfigInvalid([("", "the file is not YAML")], shown(path), code) from None
+    except Enough:
+        value = None
+    if problems.found:
+        raise ConfigInvalid(problems.found, shown(path), code)
     if not isinstance(value, dict):
         raise ConfigInvalid([("", "the file must hold names and values")], shown(path), code)
     return value

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from proxy.cli.refusal.cases import Keys
     from proxy.cli.verification import Captured
 
-_INTERIM = re.compile(rb"(?m)^HTTP/[0-9.]+ 1[0-9]{2}\b[^\n]*\n(?:[!-~][^\n]*\n)*\r?\n")
+_INTERIM = re.compile(rb"(?m)^HTTP/[0-9.]+ 1[0-9]{2}\b[^\n]*\n(?:(?!HTTP/)[!-~][^\n]*\n)*\r?\n")
 
 EPILOG = """\b
 Examples:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+from contextlib import suppress
 from pathlib import Path
 
 import yaml
@@ -14,7 +15,7 @@ from proxy.cli.init_answers import Answers
 from proxy.config.checks import check
 from proxy.config.document import read_document
 from proxy.config.model import Config
-from proxy.config.problems import Problems
+from proxy.config.problems import Enough, Problems
 from proxy.config.reading import Reader
 from proxy.core.profiles import PROFILES
 from proxy.core.secret import Secret
@@ -86,8 +87,9 @@ def _places(answers: Answers, path: Path, secrets_directory: str) -> dict[str, t
 def _require_valid(text: bytes, path: Path) -> None:
     """A name or number that no configuration takes is found before anything is written.  Raises ConfigInvalid."""
     problems = Problems()
-    values = Reader(problems, folder=os.path.abspath(path.parent)).fields(Config, read_document(text, problems))
-    check(Config(**values), problems)
+    with suppress(Enough):
+        values = Reader(problems, folder=os.path.abspath(path.parent)).fields(Config, read_document(text, problems))
+        check(Config(**values), problems)
     if problems.found:
         raise ConfigInvalid(problems.found, str(path))
 

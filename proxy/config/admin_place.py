@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-from proxy.config.problems import Problems
+from proxy.config.problems import Enough, Problems
 from proxy.errors import ConfigInvalid, ProxyError
 
 CONFIG_FILE: Final = "SIGNING_PROXY_CONFIG_FILE"
@@ -43,7 +44,9 @@ def admin_place(path: str | None, environ: Mapping[str, str], flags: Mapping[str
     """
     location = path or environ.get(CONFIG_FILE) or None
     problems = Problems()
-    given: dict[str, object] = _from_file(location, problems) if location is not None else {}
+    given: dict[str, object] = {}
+    with suppress(Enough):
+        given = _from_file(location, problems) if location is not None else {}
     places = {key: key for key in KEYS}
     for spelled, values_of in ((_variable, _from_environment(environ)), (_flag, flags)):
         for key, value in values_of.items():

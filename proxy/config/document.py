@@ -94,9 +94,10 @@ class _Document:
         return values
 
     def _scalar(self, node: yaml.Node) -> object:
-        if node.tag not in _CONSTRUCTED:
+        """Numbers to the base of sixty, YAML 1.1's 1:30:00, stay text: nobody means them; long ones take minutes."""
+        if node.tag not in _CONSTRUCTED or ":" in node.value:
             return node.value
         try:
             return self._loader.construct_object(node)
-        except ValueError:
+        except (ValueError, OverflowError):
             return node.value

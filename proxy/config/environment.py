@@ -19,7 +19,8 @@ VAULT_TOKEN: Final = "VAULT_TOKEN"     # noqa: S105 - a variable's name
 # Kubernetes describes every Service of the namespace to every pod; for one called signing-proxy or signing-proxy-admin
 # the variables begin as ours do, and SIGNING_PROXY_PORT itself becomes tcp://10.0.0.7:8080.
 _SERVICE_NAME = re.compile(
-    PREFIX + r"(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)")
+    r"(?=.{1,256}\Z)" + PREFIX
+    + r"(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)")
 _SERVICE_VALUE = re.compile(r"(?:tcp|udp|sctp)://.*")
 
 

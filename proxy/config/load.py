@@ -12,7 +12,7 @@ from proxy.config import environment
 from proxy.config.checks import check
 from proxy.config.document import MAX_BYTES, read_document
 from proxy.config.model import Config
-from proxy.config.problems import Problems
+from proxy.config.problems import MOST, Enough, Problems
 from proxy.config.reading import Reader
 from proxy.config.vault_checks import check_vault
 from proxy.errors import ConfigInvalid, ProxyError
@@ -25,15 +25,19 @@ def load(path: str | Path | None, environ: Mapping[str, str], flags: Mapping[str
     """
     problems = Problems()
     location = path or environ.get(environment.CONFIG_FILE) or None
-    values = _file(location, problems) if location is not None else {}
-    in_file = len(problems.found)
     given, places = _given(environ, flags)
-    values |= Reader(problems, strict=False).fields(Config, given)
-    config = Config(**values)
-    environment.check_names(environ, set(_mentioned(config)), problems)
-    check(config, problems)
-    check_vault(config, environ, problems)
-    if problems.found:
+    in_file, config = MOST + 1, None
+    try:
+        values = _file(location, problems) if location is not None else {}
+        in_file = len(problems.found)
+        values |= Reader(problems, strict=False).fields(Config, given)
+        config = Config(**values)
+        environment.check_names(environ, set(_mentioned(config)), problems)
+        check(config, problems)
+        check_vault(config, environ, problems)
+    except Enough:
+        pass
+    if config is None or problems.found:
         rest = [(_place(path, places), sentence) for path, sentence in problems.found[in_file:]]
         raise ConfigInvalid([*problems.found[:in_file], *rest], str(location or ""))
     return config

@@ -9,10 +9,19 @@ from collections.abc import Iterable
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 _FEW = 8
+MOST = 100
+"""Problems that are told; a file with more is another file than the one that was meant."""
+
+
+class Enough(Exception):
+    """MOST problems have been found, and the rest is not looked for."""
 
 
 class Problems:
-    """Pairs of (place, sentence).  A problem that only follows from a place known to be bad is not added."""
+    """Pairs of (place, sentence).  A problem that only follows from a place known to be bad is not added.
+
+    Whatever adds one raises Enough when there are too many.
+    """
 
     def __init__(self) -> None:
         self.found: list[tuple[str, str]] = []
@@ -20,8 +29,8 @@ class Problems:
 
     def bad(self, path: str, sentence: str) -> None:
         """There is no value at path to judge further."""
-        self.found.append((path, sentence))
         self._bad.add(path)
+        self._keep(path, sentence)
 
     def spoil(self, path: str) -> None:
         """What was meant for path stands elsewhere, as a problem already told."""
@@ -30,7 +39,13 @@ class Problems:
     def add(self, path: str, sentence: str, *needs: str) -> None:
         """needs: other places whose values the sentence relies on."""
         if not any(self._is_bad(place) for place in (path, *needs)):
-            self.found.append((path, sentence))
+            self._keep(path, sentence)
+
+    def _keep(self, path: str, sentence: str) -> None:
+        if len(self.found) == MOST:
+            self.found.append(("", "There are more problems than these. Correct them first."))
+            raise Enough
+        self.found.append((path, sentence))
 
     def _is_bad(self, path: str) -> bool:
         return any(bad in ("", path) or path.startswith((f"{bad}.", f"{bad}[")) for bad in self._bad)

@@ -39,7 +39,7 @@ FLAGS = frozenset((
 
 SCHEMA_FILE = Path("config/schema.json")
 DOCUMENT = Path("docs/configuration.md")
-_TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_TABLE = re.compile(r"(<!-- table: (\w+) -->\n)(?:(?!<!-- ).)*(<!-- end -->)", re.DOTALL)
 _NAMES: dict[object, str] = {str: "text", int: "whole number", float: "number", bool: "true or false"}
 
 

@@ -238,7 +238,7 @@ def _names_secret(name: bytes) -> bool:
 def cut_clean(body: bytes, known: Iterable[bytes]) -> bytes:
     """A body that was cut, less an end that is the beginning of a known secret."""
     for value in known:
-        for length in range(min(len(value), len(body)) - 1, 3, -1):
+        for length in range(min(len(value) - 1, len(body)), 3, -1):
             if body.endswith(value[:length]):
                 return body[:-length]
     return body

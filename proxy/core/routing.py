@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, Protocol, TypeVar
 
+from proxy.core.glob import Glob
 from proxy.core.target import has_encoded_slash, other_reading
 from proxy.errors import Refused
 
 METHODS = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"))
 """Methods that are ever signed.  TRACE would echo the injected secrets; CONNECT is not a request to the bank."""
 
+_STARS = re.compile(r"\*\*|\*")
 _RULE = re.compile(r"(?:(?P<methods>[A-Za-z]+(?:,[A-Za-z]+)*) +)?(?P<path>/\S*)")
 
 
@@ -21,7 +23,7 @@ class Rule:
     "*" stands for one or more bytes within a segment, "**" for anything, slashes included.  No methods: all of them.
     """
 
-    __slots__ = ("_decoded", "_pattern", "methods", "text")
+    __slots__ = ("_fits", "_fits_reading", "methods", "text")
 
     def __init__(self, text: str) -> None:
         """Raises ValueError with a sentence when text is not a rule."""
@@ -36,19 +38,27 @@ class Rule:
         if unknown:
             raise ValueError(f"{sorted(unknown)[0].decode()} is not a method that is signed")
         self.text = text
-        self._pattern = re.compile(_glob(match["path"]).encode())
-        self._decoded = re.compile(_glob(other_reading(match["path"].encode()).decode("latin-1")).encode("latin-1"))
+        path = match["path"].encode()
+        self._fits, self._fits_reading = _matcher(path), _matcher(other_reading(path))
 
     def allows(self, method: bytes, path: bytes) -> bool:
-        return method in self.methods and self._pattern.fullmatch(path) is not None
+        return method in self.methods and bool(self._fits(path))
 
     def allows_reading(self, method: bytes, reading: bytes) -> bool:
         """reading: as other_reading() gives it of a path."""
-        return method in self.methods and self._decoded.fullmatch(reading) is not None
+        return method in self.methods and bool(self._fits_reading(reading))
+
+
+def _matcher(path: bytes) -> Callable[[bytes], object]:
+    """A regular expression is quicker, and linear where no segment has two stars."""
+    text = path.decode("latin-1")
+    if all(len(_STARS.findall(segment)) <= 1 for segment in text.split("/")):
+        return re.compile(_glob(text).encode("latin-1")).fullmatch
+    return Glob(path).fits
 
 
 def _glob(path: str) -> str:
-    parts = re.split(r"(\*\*|\*)", path)
+    parts = re.split(f"({_STARS.pattern})", path)
     return "".join({"**": ".*", "*": "[^/]+"}.get(part, re.escape(part)) for part in parts)
 
 
@@ -75,7 +85,7 @@ class Access:
 
     def _check_reading(self, method: bytes, reading: bytes) -> None:
         if not any(rule.allows_reading(method, reading) for rule in self._rules):
-            raise Refused("bad_target", "an escape or ';' in the path hides another path, which no allow rule lets pass")
+            raise Refused("bad_target", "an escape or ';' in the path hides another path, which no rule lets pass")
 
     def _nearly(self, method: bytes, path: bytes) -> str:
         """What a reader of the list may have overlooked, or nothing."""

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _REQUEST_LINE = re.compile(rb"([A-Z]+) ([!-~]+) HTTP/1\.1")
-_FIELD_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*?)[ \t]*")
+_FIELD_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([\t\x20-\x7e\x80-\xff]*)")
 _CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,8}")
 _DIGITS = re.compile(rb"[0-9]{1,18}")
 
@@ -80,7 +80,7 @@ def _fields(lines: list[bytes]) -> Iterator[tuple[str, str]]:
         field = _FIELD_LINE.fullmatch(line)
         if field is None:
             raise Malformed("a header line is not NAME: VALUE")
-        yield field[1].decode(), field[2].decode("latin-1")
+        yield field[1].decode(), field[2].strip(b" \t").decode("latin-1")
 
 
 def _check_target(head: Head) -> None:

@@ -111,6 +111,8 @@ PROBLEMS: dict[str, Problem] = _table(
             "Set quitquitquit, or stop the proxy with SIGTERM.", _DENIED),
     Problem("proxy_starting", 503, "The proxy has not started yet.",
             "Wait until /startup answers 200; /readyz and the log say what it waits for.", "proxy_internal_response"),
+    Problem("proxy_ending", 503, "The proxy is ending, and what was asked for is not done.",
+            "Ask again once it has started anew; what is in service stays until its end.", "proxy_internal_response"),
     Problem("expectation_failed", 417, "The Expect header asks for something other than 100-continue.",
             "Remove the Expect header.", _REQUEST),
     Problem("host_not_allowed", 421, "The Host header is not one of this proxy's own names.",

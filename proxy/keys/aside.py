@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from threading import Thread
-from typing import TypeVar
+from typing import TypeVar, cast
 
 T = TypeVar("T")
 
@@ -32,6 +32,27 @@ def aside(work: Callable[[], T], name: str) -> asyncio.Future[T]:
 
     Thread(target=run, name=name, daemon=True).start()
     return future
+
+
+class Lane:
+    """Work of one kind, done aside and never twice at a time: what hangs holds one thread, however often it is asked
+    for."""
+
+    def __init__(self, name: str, longest: float) -> None:
+        """longest: seconds after which nobody waits any more."""
+        self._name = name
+        self._longest = longest
+        self._under_way: asyncio.Future[object] | None = None
+
+    async def do(self, work: Callable[[], T]) -> T:
+        """Raises TimeoutError: it, or what was asked before it, has not ended; and whatever the work does."""
+        async with asyncio.timeout(self._longest):
+            while self._under_way is not None and not self._under_way.done():
+                await asyncio.wait([self._under_way])
+            future = aside(work, self._name)
+            self._under_way = cast("asyncio.Future[object]", future)
+            await asyncio.wait([future])
+        return future.result()
 
 
 def _tell(loop: asyncio.AbstractEventLoop, future: asyncio.Future[T], settle: Callable[[], None]) -> None:

@@ -39,6 +39,7 @@ class Keystore:
 
 def read_keystore(data: bytes, lock: Lock) -> Keystore:
     """Raises KeyUnusable: key_password, key_format."""
+    lock.require_few_rounds(data)
     parts = _taken_apart(data)
     if parts.is_whole(lock.password):
         store = _load(parts.rest, lock)

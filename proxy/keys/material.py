@@ -76,9 +76,11 @@ def _from_pem(data: bytes, lock: Lock) -> Material:
     for block in _blocks(data):
         if not block.label.endswith(_KEY_LABEL):
             continue
+        body = _decoded(block.body)
+        lock.require_few_rounds(body)
         key, locked = lock.open(load_pem_private_key, block.whole + b"\n")
         encrypted |= locked
-        if key is None or is_pss(_decoded(block.body)):
+        if key is None or is_pss(body):
             useless += 1
         else:
             keys.append(key)
@@ -112,6 +114,7 @@ def _pem_certificates(data: bytes, lock: Lock) -> tuple[bytes, ...]:
 
 
 def _from_key(body: bytes, lock: Lock) -> Material:
+    lock.require_few_rounds(body)
     key, encrypted = lock.open(load_der_private_key, body)
     if key is None or is_pss(body):
         return Material(useless_keys=1, encrypted=encrypted)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import inf
 from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from proxy.errors import KeyUnusable
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,8 @@ class Lanes:
 class Signer(Protocol):
     """One immutable signing key.  A rotation makes a new one.
 
-    A signer that is not inline may have an attribute `lanes`; without one it shares two threads with the others.
+    A signer that is not inline may have an attribute `lanes`; without one it shares two threads with the others.  One
+    with lanes may also be one that `Begins`.
     """
 
     @property
@@ -67,6 +70,20 @@ class Signer(Protocol):
 
     def sign(self, message: bytes) -> bytes:
         """RSASSA-PKCS1-v1_5 with SHA-256 over message (never a digest).  Raises KeyUnusable."""
+
+
+Begun = bytes | KeyUnusable | Callable[[], bytes]
+"""A signature, why there is none, or what is left to do for it in a thread, which raises KeyUnusable."""
+
+
+class Begins(Protocol):
+    """A signer elsewhere that needs no thread while all is well."""
+
+    @property
+    def lanes(self) -> Lanes: ...
+
+    def begin(self, message: bytes, told: Callable[[Begun], None]) -> None:
+        """Called on the event loop, as sign() is in a thread.  told: on the loop, once, never before this returns."""
 
 
 @dataclass(frozen=True, slots=True)

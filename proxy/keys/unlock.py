@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 
 from proxy.errors import KeyUnusable
 from proxy.keys import der
+from proxy.keys.rounds import MOST, asks_too_much
 
 RSASSA_PSS = "1.2.840.113549.1.1.10"  # RFC 4055 section 3.1: a key bound to PSS must not make PKCS#1 v1.5 signatures
 
@@ -47,6 +48,12 @@ class Lock:
 
     def refuse(self, code: str, clause: str) -> NoReturn:
         raise KeyUnusable(code, f"{self.where} {clause}") from None
+
+    def require_few_rounds(self, encoded: bytes) -> None:
+        """encoded: DER that will be decrypted.  Raises KeyUnusable: key_format."""
+        if asks_too_much(encoded):
+            self.refuse("key_format", f"asks for more than {MOST:,} rounds to open it, so it is damaged, or has to be "
+                                      "exported anew with fewer")
 
     def refuse_password(self, body: bytes) -> NoReturn:
         """Why an encrypted body did not open.  body: DER, or the PEM block."""

@@ -5,7 +5,7 @@
     route       a configured route with its keys and connections
     call        one request from admission to its record; desk is what all of them share
     resigning   whether a refused request is signed again, and which answer its caller gets
-    sealing     keys off the event loop where they are slow
+    sealing     keys off the event loop where they are slow, or asked on it where they are elsewhere
     problems    our own error answers
     rulings     what a bank's refusal says
     telemetry   Exchange -> metrics

@@ -83,6 +83,7 @@ class Admin:
         self._below = sorted((path for path in self._methods if path.endswith(b"/") and path != b"/"), key=len,
                              reverse=True)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._over = False
 
     # --- wire.application.Application
 
@@ -114,6 +115,10 @@ class Admin:
             given.begin(connection)
 
     def _begin(self, connection: Connection, given: Coroutine[Any, Any, Answer]) -> None:
+        if self._over:
+            given.close()
+            connection.answer(problem(ProxyError("proxy_ending"), "admin", "no"))
+            return
         task = asyncio.get_running_loop().create_task(self._answer_later(connection, given))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -124,6 +129,9 @@ class Admin:
             found = await work
         except ProxyError as error:
             found = problem(error, "admin", "no")
+        except asyncio.CancelledError:
+            connection.answer(problem(ProxyError("proxy_ending"), "admin", "no"))
+            raise
         except Exception as error:      # noqa: BLE001 - no caller is left without an answer, and none sees a traceback
             log.error("the admin port failed (%s)", type(error).__name__)  # noqa: TRY400
             found = problem(ProxyError("internal_error", type(error).__name__), "admin", "no")
@@ -153,7 +161,8 @@ class Admin:
             connection.call.resume()
 
     async def close(self) -> None:
-        """Ends what is still under way."""
+        """Ends what is still under way, begins nothing any more, and tells who asked for it."""
+        self._over = True
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

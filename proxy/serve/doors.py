@@ -23,6 +23,7 @@ _WHY: dict[Failure, str] = {
     "plain_http": "it does not speak TLS; write https:// in its URL of the proxy",
     "closed": "it closed the connection without saying why",
     "timeout": "it took too long; raise timeouts.handshake if the network is that slow",
+    "no_room": "connections were short, and it had taken longest; raise limits.connections or find who holds them",
     "other": "the bytes are no TLS handshake, or were changed on the way",
 }
 

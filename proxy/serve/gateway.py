@@ -72,7 +72,7 @@ class Gateway:
         self.tracer: Tracer | None = None
         self.propagator: Tracer | None = None       # the same one, where the bank is told of our spans
         self._observers: tuple[Observer, ...] = ()
-        self.sealing = Sealing()
+        self.sealing = Sealing(limits.upstream_connections)
         self.in_flight = 0
         self.now: Callable[[], float] = asyncio.get_running_loop().time
 

@@ -29,6 +29,7 @@ _WHY: dict[Failure, str] = {
     "protocol": "it offers no TLS version, cipher or protocol in common; TLS 1.2 or newer with HTTP/1.1 is needed",
     "plain_http": "it does not speak TLS in the tunnel",
     "timeout": "it took too long; raise timeouts.handshake if the network is that slow",
+    "no_room": "connections were short, and it had taken longest; raise limits.connections or find who holds them",
     "other": "the bytes are no TLS handshake, or were changed on the way",
 }
 
@@ -73,8 +74,7 @@ class Opening:
         if context is None:
             connection.become(self._inner(None))
         else:
-            connection.become(Entry(connection.server, context, self._arrived, failed=self._failed,
-                                    peer=connection.peer))
+            connection.become(Entry(connection.server, context, self._arrived, failed=self._failed, outer=connection))
 
     def _arrived(self, tls: ssl.SSLObject) -> Connection:
         self._interception.counted(self._connection.listener, "ok")

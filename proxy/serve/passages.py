@@ -118,7 +118,7 @@ class Passage:
         else:
             connection.become(self._relay.near)
             if self._relay.ending is None:
-                self._server.register(self._relay)
+                self._server.register(self._relay, heir=True)
 
     def _abandon(self) -> None:
         """The caller has gone, or the proxy ends.  A connection that is just coming about is cut when it is there."""

@@ -21,7 +21,7 @@ LIMIT: Final = 16384
 _MESSAGE_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 _CREATED = re.compile(r"[0-9TZ:.+-]{1,40}")
 _XML_MESSAGE = re.compile(rb"<(?:\w+:)?moreInformation>([^<]{0,400})</(?:\w+:)?moreInformation>")
-_VALUES = re.compile(r"\S*\d{4,}\S*")
+_VALUES = re.compile(r"(?<!\S)\S*\d{4,}\S*")
 _TEXT = 200
 
 _GATEWAY: Final = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -67,6 +67,9 @@ class Telemetry:
                              "delayed, refused.", ("application", "outcome"))
         self.handshakes = Counts(prefix + "client_tls_handshakes", "TLS handshakes of callers, in tunnels and on TLS "
                                  "listeners, by outcome.", ("listener", "outcome"))
+        self.shed = Counts(prefix + "connections_shed", "Connections ended to make room for others, by what they were "
+                           "waiting for.", ("kind",))
+        self.shed_tally: Callable[[], Mapping[str, float]] = dict
         self.tunnels = Counts(prefix + "tunnels", "Tunnels to other hosts that have ended, by policy and outcome.",
                               ("policy", "outcome"))
         self.tunnel_bytes = Counts(prefix + "tunnel_bytes", "Bytes that tunnels to other hosts have carried.",
@@ -126,12 +129,13 @@ class Telemetry:
         self.request_bytes.values = {(name,): route.received for name, route in self._routes.items()}
         self.response_bytes.values = {(name,): route.sent for name, route in self._routes.items()}
         self.vault_requests.values = self.vault_tally()
+        self.shed.values = {(kind,): count for kind, count in self.shed_tally().items()}
         for distributions in (self.durations, self.signing, self.upstream):
             yield distributions.family()
         for counts in (self.requests, self.request_bytes, self.response_bytes, self.rejected, self.uncertain,
-                       self.bank_failures, self.connections, self.shaped, self.handshakes, self.tunnels,
-                       self.tunnel_bytes, self.reloads, self.rotations, self.vault_requests, self.self_verify,
-                       self.diagnoses, self.audit_lines, self.audit_failures, self.spans):
+                       self.bank_failures, self.connections, self.shed, self.shaped, self.handshakes,
+                       self.tunnels, self.tunnel_bytes, self.reloads, self.rotations, self.vault_requests,
+                       self.self_verify, self.diagnoses, self.audit_lines, self.audit_failures, self.spans):
             yield counts.family()
 
     def seen(self, upstream: str, name: bytes, value: bytes) -> None:

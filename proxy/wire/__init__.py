@@ -10,6 +10,8 @@
     tls          TLS over MemoryBIO on any byte transport
     application  what answers requests
     connection   one accepted connection
+    parting      how it ends: refused, too late, to make room for others
+    room         who leaves when there is no room for somebody who comes
     server       listeners, live connections, deadlines, drain
     dial         resolution, egress proxy, connect, handshake
     channel      one connection to a bank

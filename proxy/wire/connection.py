@@ -11,13 +11,13 @@ into a deadline that Server enforces.
 from __future__ import annotations
 
 import asyncio
-from enum import Enum
 from typing import TYPE_CHECKING, Any, cast
 
 from proxy.core.message import CHUNKED, Request
 from proxy.errors import Refused
 from proxy.wire.application import Answer
-from proxy.wire.flow import Tap, hand_over, has_ended, reset
+from proxy.wire.flow import Tap, hand_over, has_ended
+from proxy.wire.parting import Parting, State
 from proxy.wire.reader import RequestReader, Step
 from proxy.wire.reply import Reply
 
@@ -26,25 +26,15 @@ if TYPE_CHECKING:
     from proxy.wire.server import Server
 
 _NEVER = float("inf")
-_LINGER = 1.0
-_GIVE_UP = 5.0
 
 
-class State(Enum):
-    READING = 0
-    BUSY = 1
-    LINGER = 2
-    CLOSED = 3
-
-
-class Connection(asyncio.Protocol):
+class Connection(Parting):
     """call: whatever the application keeps with a request in hand.  inside: what the application gave it when the
     connection lives inside another one, such as a tunnel, and is told of its end by over(); else None.  peer: the
     caller's address.  local: our own address and port on this connection.
     """
 
-    __slots__ = ("_buffered", "_due", "_eof", "_full", "_last", "_reader", "_refusal", "_reply", "_request", "_tap",
-                 "call", "deadline", "inside", "listener", "local", "peer", "requests", "server", "state", "transport")
+    __slots__ = ("_last", "_refusal", "_reply", "call", "inside", "listener", "local", "peer")
 
     def __init__(self, server: Server, listener: str, inside: Any = None, outer: Connection | None = None) -> None:
         """outer: the connection that this one lives in, so that its addresses need not be asked for again."""
@@ -65,10 +55,6 @@ class Connection(asyncio.Protocol):
         # The caller stopped reading from us; it has half-closed; _next() is scheduled; nothing more is read.
         self._full = self._eof = self._due = self._last = False
 
-    @property
-    def idle(self) -> bool:
-        return self.state is State.READING and not self._reader.pending
-
     # --- the transport's callbacks
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -79,7 +65,7 @@ class Connection(asyncio.Protocol):
             self.peer = str(peer[0]) if isinstance(peer, tuple) else "local"
             self.local = local[:2] if isinstance(local, tuple) else None
         self.deadline = self.server.now() + self.server.timeouts.read
-        if not self.server.register(self):
+        if not self.server.register(self, heir=self.inside is not None):
             self._refuse(Refused("overloaded", "too many connections"))
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -184,13 +170,6 @@ class Connection(asyncio.Protocol):
             return
         self.server.application.handle(self, request)
 
-    def _account(self, held: int) -> None:
-        """Keeps the sum of what all connections hold; past the budget this one is refused."""
-        self.server.buffered += held - self._buffered
-        growing, self._buffered = held > self._buffered, held
-        if growing and self.server.buffered > self.server.limits.buffered and self.state is State.READING:
-            raise Refused("overloaded", "limits.buffered is reached")
-
     # --- answering
 
     def start(self, line: bytes, fields: bytes, *, unframed: bool) -> None:
@@ -257,44 +236,6 @@ class Connection(asyncio.Protocol):
     def left(self) -> bool:
         """Whether the caller has ended its side; while its next request waits here, nobody reads that."""
         return self._eof or (self._tap.paused and has_ended(self.transport))
-
-    def abort(self) -> None:
-        """Cuts the connection so that the caller cannot take what it has for a whole answer."""
-        reset(self.transport)
-
-    def close(self) -> None:
-        self.transport.close()
-
-    def expired(self) -> None:
-        """The deadline passed."""
-        if self.state is State.READING and self._reader.pending and not self._full:
-            self._refuse(Refused("request_timeout"))
-        elif self.state is State.BUSY or self._full or self.transport.is_closing():
-            self.abort()                    # close() would wait for a caller that does not read
-        else:
-            self.transport.close()
-            self.deadline = self.server.now() + _GIVE_UP
-
-    def _refuse(self, error: Refused) -> None:
-        """Answers bytes that are no request and interprets nothing after them."""
-        own = self.server.application.refuse(self, self._request, error)
-        if not self.transport.is_closing():
-            self.transport.write(b"HTTP/1.1 %b\r\n%bConnection: close\r\n\r\n%b" % own)
-        self._linger()
-
-    def _linger(self) -> None:
-        """Half-closes and drops what still comes, so that a reset does not overtake the answer."""
-        self.state = State.LINGER
-        self._reader.discard()
-        self._account(0)
-        if self._eof or self.transport.is_closing():
-            self.transport.close()
-            self.deadline = self.server.now() + _GIVE_UP
-            return
-        self.transport.write_eof()
-        unsent = self.transport.get_write_buffer_size() > 0
-        self.deadline = self.server.now() + (self.server.timeouts.client_write if unsent else _LINGER)
-        self._tap.resume()
 
     # --- between two requests
 

@@ -12,12 +12,15 @@ import ssl
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal, cast
 
+from proxy.wire.room import Stay
 from proxy.wire.tls import Tls
 
 if TYPE_CHECKING:
+    from proxy.wire.connection import Connection
     from proxy.wire.server import Server
 
-Failure = Literal["untrusted", "plain_http", "protocol", "no_client_certificate", "closed", "timeout", "other"]
+Failure = Literal["untrusted", "plain_http", "protocol", "no_client_certificate", "closed", "timeout", "no_room",
+                  "other"]
 
 _HANDSHAKE_RECORD = 0x16
 _GIVE_UP = 1.0
@@ -40,16 +43,17 @@ class Entry(asyncio.Protocol):
     idle = False
 
     def __init__(self, server: Server, context: ssl.SSLContext, make: Callable[[ssl.SSLObject], asyncio.Protocol], *,
-                 failed: Callable[[Entry, Failure], bytes], peer: str = "") -> None:
-        """make: what takes over; failed: told once at most, gives the bytes for a peer that speaks no TLS.  peer: its
-        address, where it is known already."""
+                 failed: Callable[[Entry, Failure], bytes], outer: Connection | None = None) -> None:
+        """make: what takes over; failed: told once at most, gives the bytes for a peer that speaks no TLS.  outer: the
+        connection whose stream this was, in whose place it comes."""
         self._server = server
         self._context = context
         self._make = make
         self._failed = failed
         self._tls: Tls | None = None
         self._over = False
-        self.peer = peer
+        self._outer = outer is not None
+        self.peer = outer.peer if outer is not None else ""
         self.deadline = server.now() + server.timeouts.handshake
 
     # --- a protocol, first of the bytes, then of what Tls makes of them
@@ -62,7 +66,7 @@ class Entry(asyncio.Protocol):
         if not self.peer:
             peer = transport.get_extra_info("peername")
             self.peer = str(peer[0]) if isinstance(peer, tuple) else "local"
-        if not self._server.register(self):
+        if not self._server.register(self, heir=self._outer):
             self._over = True
             self.transport.abort()
 
@@ -118,6 +122,17 @@ class Entry(asyncio.Protocol):
         """The deadline passed."""
         self._fail("timeout")
         self.abort()
+
+    @property
+    def stay(self) -> Stay | None:
+        if self._over:
+            return None
+        return Stay("handshake", self.deadline - self._server.timeouts.handshake)
+
+    def make_room(self, reason: str) -> bool:
+        self._fail("no_room")
+        self.abort()
+        return True
 
     def close(self) -> None:
         self.transport.close()

@@ -7,6 +7,7 @@ Rules that go beyond what most parsers hold (each is a published way to desynchr
     one Content-Length of digits only, never beside Transfer-Encoding                         section 6.2
     Transfer-Encoding is exactly one "chunked", and not in HTTP/1.0                           section 6.1
     a Connection option may not name Host, Content-Length or Transfer-Encoding
+    no more than 256 fields: each takes forty times its bytes in memory once it is read
 
 Pure: no input or output, no clock, no configuration.
 """
@@ -27,6 +28,7 @@ _FIELDS = re.compile(rb"(?:" + _TOKEN + rb":" + _VALUE + rb"\r\n)*\r\n")
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9\-._~!$&'()*+;=]|%[0-9A-Fa-f]{2})+)(?::[0-9]{1,5})?")
 _AUTHORITY = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~]+):([0-9]{1,5})")
 _ABSOLUTE = re.compile(rb"([Hh][Tt][Tt][Pp][Ss]?)://([^/?]*)(.*)")
+_MOST_FIELDS = 256
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _FRAMING = frozenset((b"host", b"content-length", b"transfer-encoding", b"connection", b"expect"))
 _UNFRAMING = frozenset((b"host", b"content-length", b"transfer-encoding"))
@@ -45,7 +47,10 @@ def _fields(raw: bytes, start: int) -> tuple[list[Field], _Framing]:
     fields: list[Field] = []
     framing: dict[bytes, list[bytes]] = {}
     if len(raw) - start > 2:
-        for line in raw[start:-4].split(b"\r\n"):
+        lines = raw[start:-4].split(b"\r\n")
+        if len(lines) > _MOST_FIELDS:
+            raise Refused("headers_too_large", f"there are more than {_MOST_FIELDS} header fields")
+        for line in lines:
             name, _, value = line.partition(b":")
             lower = name.lower()
             value = value.strip(b" \t")
@@ -98,7 +103,7 @@ def _length(framing: _Framing, minor: int, default: int) -> int:
 def parse_request(raw: bytes) -> Request:
     """raw: one whole head, up to and with the empty line.
 
-    Raises Refused("malformed_request") or Refused("expectation_failed").
+    Raises Refused: malformed_request, headers_too_large, expectation_failed.
     """
     match = _REQUEST_LINE.match(raw)
     if match is None:
@@ -166,7 +171,7 @@ def _other_form(method: bytes, target: bytes, host: bytes, length: int, minor: i
 def parse_response(raw: bytes, method: bytes) -> Response:
     """raw: one whole head.  method: the request's, because it decides whether a body follows (section 6.3).
 
-    Raises Refused("malformed_request") with the fault; the caller makes it upstream_malformed.
+    Raises Refused with the fault; the caller makes it upstream_malformed.
     """
     match = _STATUS_LINE.match(raw)
     if match is None:

@@ -11,6 +11,18 @@ Count = Annotated[int, Meta(ge=1)]
 Bytes = Annotated[int, Meta(ge=1024)]
 Seconds = Annotated[float, Meta(gt=0)]
 
+_COPIES = 3
+"""Of a body: as it came, as it is signed, and encrypted for a bank that takes it slowly."""
+_HEADS = 4
+"""Of a head: as it came, as fields, as it is signed, and encrypted."""
+_CALLER = 192 << 10
+"""A caller's connection and its TLS, and an answer that it does not take: what a transport holds before it asks for a
+pause (64 KiB), and one part more (64 KiB)."""
+_BANK = 512 << 10
+"""One read of a bank's bytes (256 KB), encrypted and as one part decrypted, and its TLS."""
+_TUNNEL = 192 << 10
+"""A buffer of 64 KiB for each direction, and both ends."""
+
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Bounds in bytes or counts."""
@@ -22,6 +34,15 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     in_flight: Annotated[Count, Meta(description="Requests in hand at a time.")] = 512
     upstream_connections: Annotated[Count, Meta(description="Connections to one bank host at a time.")] = 64
     tunnels: Annotated[Count, Meta(description="Open tunnels and unsigned forwards at a time.")] = 512
+
+
+def most_memory(limits: Limits, hosts: int) -> int:
+    """Bytes that callers, all together and whatever they do, can make the process hold beyond those it has when idle.
+
+    hosts: banks' hosts that routes lead to.  The table in docs/operations.md says it in words.
+    """
+    return (_COPIES * limits.buffered + limits.in_flight * _HEADS * limits.head + limits.connections * _CALLER
+            + hosts * limits.upstream_connections * _BANK + limits.tunnels * _TUNNEL)
 
 
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -83,6 +83,13 @@ class Relay:
         """Whether it seems unused; what is said in it nobody here can tell."""
         return self._now() > self.deadline - self._idle + _QUIET
 
+    @property
+    def stay(self) -> None:
+        """What is said in it nobody here can tell, so it is never ended for others."""
+
+    def make_room(self, reason: str) -> bool:
+        return False
+
     def moved(self) -> None:
         self.deadline = self._now() + self._idle
 

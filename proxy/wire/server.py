@@ -12,6 +12,7 @@ from proxy.wire.application import Application
 from proxy.wire.connection import Connection
 from proxy.wire.limits import Limits, Timeouts
 from proxy.wire.queue import NOBODY, Board, SharedQueue
+from proxy.wire.room import Room, Stay
 
 Bound = tuple[str, int]
 Accept = Callable[["Server", str], asyncio.Protocol]
@@ -24,13 +25,18 @@ _NEVER = float("inf")
 class Live(Protocol):
     """What is accepted and not over: a connection, a handshake, a tunnel.
 
-    deadline: loop time after which expired() is called.  idle: whether closing it now would lose nothing.
+    deadline: loop time after which expired() is called.  idle: whether closing it now would lose nothing.  stay: since
+    when it has waited for its caller; None: it must not be ended for others.  make_room(): ends it all the same; reason
+    is a clause for its caller.  -> whether it does end.
     """
 
     deadline: float
 
     @property
     def idle(self) -> bool: ...
+    @property
+    def stay(self) -> Stay | None: ...
+    def make_room(self, reason: str) -> bool: ...
     def expired(self) -> None: ...
     def close(self) -> None: ...
     def abort(self) -> None: ...
@@ -39,7 +45,7 @@ class Live(Protocol):
 class Server:
     """Accepts for one application on any number of listeners.
 
-    draining: answers carry Connection: close.  buffered: bytes of requests held in memory.
+    draining: answers carry Connection: close.  buffered: bytes of requests held in memory.  room: who had to leave.
     lag: worst lateness of the clock in seconds since it was last read through take_lag().
     """
 
@@ -55,6 +61,8 @@ class Server:
         self._board: Board | None = None
         self._loop = asyncio.get_running_loop()
         self.now: Callable[[], float] = self._loop.time
+        self.room = Room(self.connections, lambda: self.now())
+        self._leaving: set[Live] = set()
         self._idle: dict[Live, float] = {}
         self._lag = 0.0
         self._due = self.now() + _TICK
@@ -84,17 +92,30 @@ class Server:
         if self._board is not None:
             self._board.tell(len(self.connections) + sum(queue.arriving for queue in self._queues))
 
-    def register(self, connection: Live) -> bool:
-        """-> whether there is room for it; a connection without room is answered and closed."""
+    def register(self, connection: Live, *, heir: bool = False) -> bool:
+        """-> whether there is room for it; a connection without room is answered and closed.
+
+        heir: it comes in the place of one that was registered a moment ago.
+        """
         self.connections.add(connection)
-        if len(self.connections) > 2 * self.limits.connections:
-            connection.abort()
-        return len(self.connections) <= self.limits.connections
+        if heir or len(self.connections) - len(self._leaving) <= self.limits.connections:
+            return True
+        if len(self.connections) <= 2 * self.limits.connections:
+            leaves = self.room.make("limits.connections is reached")
+            self._leaving.add(leaves or connection)
+            return leaves is not None
+        self._leaving.add(connection)
+        connection.abort()
+        return False
 
     def unregister(self, connection: Live) -> None:
         self.connections.discard(connection)
+        self._leaving.discard(connection)
         if self._board is not None:
             self._tell()
+
+    def overfull(self) -> bool:
+        return self.buffered > self.limits.buffered
 
     def take_lag(self) -> float:
         lag, self._lag = self._lag, 0.0

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from typing import Any, cast
 
 _READ = 65536
+_PART = 65536
+"""Bytes of a bank's that are passed on at a time: whoever pauses then gets no more than so many beyond."""
 _NOBODY = asyncio.Protocol()
 
 
@@ -37,6 +39,8 @@ class Tls(asyncio.Protocol, asyncio.Transport):
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._failed = failed
         self._speaks_first = server_hostname is not None
+        self._part = _PART if self._speaks_first else None
+        self._more = False          # received, decrypted by nobody yet
 
     # --- the protocol of the byte transport
 
@@ -57,6 +61,8 @@ class Tls(asyncio.Protocol, asyncio.Transport):
         return (self._paused or self._half) and not self._below.is_closing()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._more:              # the bank's last words came before its end
+            self._last_words()
         self._goodbye = True
         # A protocol knows its transport: without this the pair, and its SSL object of 40 KB, waits for the collector.
         protocol, self._protocol = self._protocol, _NOBODY
@@ -111,26 +117,31 @@ class Tls(asyncio.Protocol, asyncio.Transport):
             failed(error)
 
     def _read(self) -> None:
-        if not self._up or self._paused or self._below.is_closing():
-            return
-        parts, ended, broken = self._decrypt()
-        self._flush()           # a key update or an alert of ours
-        if parts:
-            self._protocol.data_received(parts[0] if len(parts) == 1 else b"".join(parts))
-        if broken:
-            self.abort()
-        elif ended and not self._ended:
-            self._ended = True
-            self._half = bool(self._protocol.eof_received())
-            if not self._half:
-                self.close()
-        elif self._eof and not self._paused and not self._half:
-            self._below.close()
+        while self._up and not self._paused and not self._below.is_closing():
+            parts, ended, broken = self._decrypt(self._part)
+            self._flush()           # a key update or an alert of ours
+            if parts:
+                self._protocol.data_received(parts[0] if len(parts) == 1 else b"".join(parts))
+            if broken:
+                self.abort()
+            elif ended and not self._ended:
+                self._ended = True
+                self._half = bool(self._protocol.eof_received())
+                if not self._half:
+                    self.close()
+            elif self._eof and not self._paused and not self._half and not self._more:
+                self._below.close()
+            if not self._more:
+                return
 
-    def _decrypt(self) -> tuple[list[bytes], bool, bool]:
-        """-> parts, whether close_notify came, whether the record layer is broken."""
+    def _decrypt(self, most: int | None) -> tuple[list[bytes], bool, bool]:
+        """most: bytes after which the rest waits, which self._more then says.
+
+        -> parts, whether close_notify came, whether the record layer is broken.
+        """
         parts, self._kept = self._kept, []
-        tls, incoming = self._ssl, self._incoming
+        self._more = False
+        tls, incoming, size = self._ssl, self._incoming, 0
         try:
             while True:
                 part = tls.read(_READ)
@@ -139,12 +150,23 @@ class Tls(asyncio.Protocol, asyncio.Transport):
                 parts.append(part)
                 if not incoming.pending and not tls.pending():
                     return parts, False, False
+                size += len(part)
+                if most is not None and size >= most:
+                    self._more = True
+                    return parts, False, False
         except ssl.SSLWantReadError:
             return parts, False, False
         except ssl.SSLZeroReturnError:      # instead of b"" where our close_notify was first
             return parts, True, False
         except ssl.SSLError:
             return parts, False, True
+
+    def _last_words(self) -> None:
+        parts, ended, _ = self._decrypt(None)
+        if parts:
+            self._protocol.data_received(b"".join(parts))
+        if ended:
+            self._protocol.eof_received()
 
     # --- the transport of the protocol above
 
@@ -195,7 +217,7 @@ class Tls(asyncio.Protocol, asyncio.Transport):
     def _say_goodbye(self) -> None:
         self._goodbye = True
         if self._incoming.pending or self._ssl.pending():       # unwrap() would throw it away
-            self._kept = self._decrypt()[0]
+            self._kept = self._decrypt(None)[0]
         try:
             self._ssl.unwrap()
         except (ssl.SSLError, OSError):

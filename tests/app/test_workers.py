@@ -32,6 +32,30 @@ from proxy.wire.queue import NOBODY, Board, SharedQueue
 OPERATIONS = (Path(__file__).parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
 
 
+# --- what is asked of all
+
+
+class Sitting:
+    """A seat that answers.  asked: what it was asked."""
+
+    def __init__(self, number: int, state: str) -> None:
+        self.number, self.state, self.asked = number, state, []
+
+    async def ask(self, name, value=None, *, seconds):
+        self.asked.append(name)
+        return {"failed": [], "applications": {"shop": {}}}
+
+
+async def test_a_reload_reaches_workers_that_drain_and_never_claims_what_nobody_did():
+    ready, ending, ended = (Sitting(number, state) for number, state in enumerate(("ready", "ending", "ended"), 1))
+    assert (await together.reload([ready, ending, ended])).failed == []
+    assert (ready.asked, ending.asked, ended.asked) == (["reload"], ["reload"], [])
+    assert (await together.reload([ended])).failed == ["no worker is there to read anything"]
+    with pytest.raises(ProxyError) as refused:
+        await together.rotate([ending], {})
+    assert refused.value.code == "proxy_ending"
+
+
 # --- numbers
 
 

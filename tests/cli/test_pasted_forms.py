@@ -78,3 +78,21 @@ def test_a_right_request_is_right_in_every_form(private_key, form, method):
     (found,) = read(FORMS[form](sealer, sealer.headers()))
     verdict = explain(found.message, [KnownKey("the key", private_key.public_key())])
     assert verdict.findings == ()
+
+
+def test_a_character_of_powershell_is_decimal_or_hexadecimal():
+    (one,) = read(b'PS C:\\> curl "https://open.nordea.com/a$([char]065)$([char]0x42)" -X GET')
+    assert one.message.target == "/aAB"
+
+
+def test_half_of_a_surrogate_pair_in_an_archive_is_bytes_like_any():
+    entry = {"method": "POST", "url": "https://open.nordea.com/a", "headers": [{"name": "X", "value": "\ud800"}],
+             "postData": {"params": [{"name": "\udfff", "value": "1"}]}}
+    (one,) = read(json.dumps(entry).encode())
+    assert (one.message.one("x"), one.message.body) == ("\xed\xa0\x80", b"%ED%BF%BF=1")
+
+
+def test_a_length_that_is_no_number_is_no_length():
+    text = "POST /a HTTP/1.1\nHost: open.nordea.com\nContent-Length: \xb2\n\nabc\n\nHTTP/1.1 401 No\n\n"
+    (one,) = read(text.encode("latin-1"))
+    assert one.message.body == b"abc"

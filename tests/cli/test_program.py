@@ -203,3 +203,13 @@ def test_no_message_makes_verify_stumble(call, sandbox_public_key, message):
     result = call("verify", "--public-key-file", sandbox_public_key, stdin=message)
     assert result.exit_code in (1, 2)
     assert "internal_error" not in result.stderr
+
+
+def test_what_a_library_thinks_of_a_certificate_is_not_printed(tmp_path):
+    """A serial number below zero makes it warn, in two lines of its own."""
+    (tmp_path / "seal.der").write_bytes((ROOT / "tests/fuzz/corpus/certificate/negative-serial").read_bytes())
+    environment = {name: value for name, value in clean_environment().items() if name != "PYTHONWARNINGS"}
+    done = subprocess.run([sys.executable, "-m", "proxy", "cert", "show", str(tmp_path / "seal.der")],
+                          env=environment, capture_output=True, text=True, check=False)
+    assert "Warning" not in done.stderr
+    assert done.stdout or done.stderr.startswith("signing-proxy: ")

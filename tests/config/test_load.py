@@ -156,3 +156,22 @@ def test_the_error_names_the_file(tmp_path):
     with pytest.raises(ConfigInvalid) as caught:
         load(file, {}, {})
     assert str(caught.value) == f"The configuration is not usable: {file}. Correct the listed places."
+
+
+@pytest.mark.parametrize("value", ["1" + ":59" * 200 + ".5", "1" + ":59" * 200_000, "190:20:30", "0x" + "f" * 5000])
+def test_a_number_that_nobody_means_is_a_problem_and_no_error(tmp_path, value):
+    (tmp_path / "proxy.yaml").write_text(f"port: {value}\n")
+    with pytest.raises(ConfigInvalid) as caught:
+        load(tmp_path / "proxy.yaml", {}, {})
+    assert ("port", "This is not a whole number from 0 to 65535. Write such a number, without quotes."
+            ) in caught.value.problems
+
+
+def test_another_file_than_the_one_that_was_meant_is_not_told_at_length(tmp_path):
+    (tmp_path / "proxy.yaml").write_text("".join(f"key{number}: 1\n" for number in range(50_000)))
+    for read in (lambda: load(tmp_path / "proxy.yaml", {}, {}),
+                 lambda: load(tmp_path / "proxy.yaml", {"SIGNING_PROXY_PORT": "x"}, {})):
+        with pytest.raises(ConfigInvalid) as caught:
+            read()
+        assert len(caught.value.problems) == 101
+        assert caught.value.problems[-1] == ("", "There are more problems than these. Correct them first.")

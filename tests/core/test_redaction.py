@@ -212,6 +212,7 @@ def test_short_values_are_not_looked_for():
 def test_a_cut_body_does_not_end_with_the_beginning_of_a_secret():
     assert cut_clean(b"xxxx the cli", [b"the client"]) == b"xxxx "
     assert cut_clean(b"xxxx the end", [b"the client"]) == b"xxxx the end"
+    assert cut_clean(b"the cli", [b"the client"]) == b""
 
 
 # --- the quick look must not miss what the close one would find

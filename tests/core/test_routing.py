@@ -8,6 +8,7 @@ import pytest
 
 from proxy.core.routing import METHODS, Access, RouteTable, Rule
 from proxy.errors import Refused
+from tests.fuzz.growth import grows_too_fast
 
 
 @dataclass(frozen=True)
@@ -134,3 +135,21 @@ def test_an_encoded_slash_does_not_slip_past_rules(path):
     assert denied(Access(["/a/*"], allow_encoded_slash=True), b"GET", path) == ""
     assert denied(Access(["/z"], allow_encoded_slash=True), b"GET", path) == "route_denied"
     assert denied(Access(), b"GET", path) == ""
+
+
+@pytest.mark.parametrize(("rule", "passes", "refused"), [
+    ("/a*b*c", (b"/axbxc", b"/abbbcc", b"/axbxbxc"), (b"/abc", b"/axb/c", b"/axbxcd", b"/ab/bxc", b"/axbc")),
+    ("/*-*-*", (b"/a-b-c", b"/a--b-c-"), (b"/a-b", b"/--c", b"/a-b/-c", b"/-a-b")),
+    ("/x/**a*/y", (b"/x/ab/y", b"/x/p/q/ab/y", b"/x/aab/y"), (b"/x/a/y", b"/x/ab/z/y", b"/x/ab/y/")),
+    ("/p*q**", (b"/paq", b"/paq/x", b"/paqq"), (b"/pq", b"/pa/q", b"/xpaq")),
+])
+def test_several_stars_in_a_segment(rule, passes, refused):
+    assert [path for path in passes if not Rule(rule).allows(b"GET", path)] == []
+    assert [path for path in refused if Rule(rule).allows(b"GET", path)] == []
+
+
+@pytest.mark.parametrize(("rule", "unit"), [("/*a*a*a*b", b"a"), ("/**a*/b", b"a"), ("/*-*-*-*/x", b"-a")])
+def test_a_long_path_costs_no_more_than_its_length(rule, unit):
+    """With a regular expression the event loop would stand still for as long as a caller likes."""
+    allows = Rule(rule).allows
+    assert grows_too_fast(lambda path: allows(b"GET", path), lambda many: b"/" + unit * (many // len(unit)), 4000) == ""

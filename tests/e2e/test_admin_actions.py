@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
 import shutil
 import signal
+import threading
 
 import pytest
 
+from proxy.app.reloads import Reloads
 from proxy.emulator import Authority, Pair
 from proxy.emulator.authority import write_private
+from proxy.keys.aside import Lane
 from proxy.keys.rotation import NextKey, Rotation
 from tests.e2e.line import connected, eventually, get, post, request
 from tests.e2e.standing import Party
@@ -319,3 +323,62 @@ async def test_quitquitquit_drains_like_a_signal_and_ends_with_0(bank, start_chi
         assert (answer.status, answer["Connection"]) == (200, "close")
     assert await child.ended() == 0
     assert bank.executions.total == 1
+
+
+# --- several at a time, and the end
+
+
+@pytest.fixture
+def held_back(monkeypatch):
+    """Reloads that begin and wait: -> the event that each sets, the one that lets them go on, and how many began."""
+    begun, goes_on, count = asyncio.Event(), asyncio.Event(), []
+    really = Reloads._everything
+
+    async def waits(self):
+        count.append(1)
+        begun.set()
+        await goes_on.wait()
+        return await really(self)
+
+    monkeypatch.setattr(Reloads, "_everything", waits)
+    return begun, goes_on, count
+
+
+async def test_those_who_ask_while_one_is_under_way_share_the_next(start, held_back):
+    begun, goes_on, count = held_back
+    proxy = await start()
+    first = asyncio.create_task(proxy.act("/reload", token=TOKEN))
+    await begun.wait()
+    others = [asyncio.create_task(proxy.act("/reload", token=TOKEN)) for _ in range(3)]
+    await eventually(lambda: len(proxy.running._admin.server.connections) == 4)
+    await eventually(lambda: proxy.running._reloads._next is not None)
+    goes_on.set()
+    answers = await asyncio.gather(first, *others)
+    assert [answer.status for answer in answers] == [200] * 4
+    revisions = [answer.json["applications"]["shop"]["current"]["revision"] for answer in answers]
+    assert (revisions, len(count)) == ([2, 3, 3, 3], 2)
+
+
+async def test_a_reload_that_the_end_overtakes_says_so(start, held_back):
+    begun, _, _ = held_back
+    proxy = await start()
+    asked = asyncio.create_task(proxy.act("/reload", token=TOKEN))
+    await begun.wait()
+    await proxy.running._reloads.stop()
+    assert (await asked).problem == (503, "proxy_ending", "no")
+
+
+async def test_a_token_file_that_hangs_holds_up_no_key(start, token_file, monkeypatch):
+    """It is no reload of the keys that waits for it, and the answer says which place could not be read."""
+    proxy = await start()
+    monkeypatch.setattr("proxy.app.token_files.LONGEST_READ_S", 0.1)
+    goes_on = threading.Event()
+    tokens = proxy.running._admin.tokens.file
+    tokens._lane = Lane("a test", 0.1)
+    monkeypatch.setattr(tokens, "_read", lambda: goes_on.wait(30))
+    answer = await proxy.act("/reload", token=TOKEN)
+    goes_on.set()
+    assert answer.problem == (409, "reload_failed", "no")
+    assert answer.json["failed"] == ["admin token"]
+    assert answer.json["tokens"][0]["code"] == "key_unreadable"
+    assert answer.json["applications"]["shop"]["current"]["revision"] == 2

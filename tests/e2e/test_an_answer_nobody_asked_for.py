@@ -1,5 +1,5 @@
-"""Bytes that a bank sends on a connection that is idle are nobody's answer: not even when the next request is about to be
-written there, and they are still on their way through the kernel."""
+"""What a bank sends on an idle connection is nobody's answer: not even where the next request is about to be written
+there, and nobody has read it yet."""
 
 from __future__ import annotations
 

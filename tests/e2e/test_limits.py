@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 
-from tests.e2e.line import BEARER, eventually, get, post, request
+from proxy.wire.room import GRACE
+from tests.e2e.line import BEARER, Line, eventually, get, post, request
+from tests.e2e.standing import BANK_NAME
+from tests.e2e.tunnels import Inside, connect, trusting
 
 
 async def test_too_many_requests_in_hand(bank, start_proxy):
@@ -90,3 +93,43 @@ async def test_an_endless_head_is_not_waited_for(proxy):
     async with proxy.connect() as line:
         answer = await line.ask(b"GET /" + b"a" * 40_000)
         assert answer.problem == (431, "headers_too_large", "no")
+
+
+async def test_a_handshake_that_does_not_end_leaves_for_one_that_comes(bank, intercepting):
+    proxy = await intercepting(limits={"connections": 1})
+    async with proxy.connect() as slow:
+        assert (await slow.ask(connect(f"{BANK_NAME}:443"), bodiless=True)).status == 200
+        await slow.send(b"\x16\x03\x01\x02\x00")
+        proxy.later(GRACE + 0.5)
+        assert (await proxy.ask(get("/echo"))).status == 200
+        assert await slow.rest() == b""
+    assert await proxy.metric("signing_proxy_connections_shed_total", kind="handshake") == 1
+    assert await proxy.metric("signing_proxy_client_tls_handshakes_total", listener="main", outcome="no_room") == 1
+
+
+async def test_a_tunnel_has_the_place_of_its_connect(bank, intercepting):
+    """Also while somebody who was refused has not gone yet."""
+    proxy = await intercepting(limits={"connections": 1})
+    async with proxy.connect() as outside:
+        await proxy.until_connections(1)
+        inside = Inside(outside, trusting(proxy), BANK_NAME)
+        async with proxy.connect() as refused:
+            assert (await refused.answer()).problem == (503, "overloaded", "no")
+            assert (await outside.ask(connect(f"{BANK_NAME}:443"), bodiless=True)).status == 200
+            await inside.shake()
+            assert (await Line(inside.plain, inside).ask(get("/echo", host=BANK_NAME))).status == 200
+        await inside.close()
+
+
+async def test_too_many_fields(proxy):
+    """Each takes forty times its bytes in memory."""
+    assert (await proxy.ask(get("/echo", *["X: y"] * 253))).status == 200
+    answer = await proxy.ask(get("/echo", *["X: y"] * 255))
+    assert answer.problem == (431, "headers_too_large", "no")
+
+
+async def test_the_sum_of_what_callers_can_make_it_hold(bank, start_proxy):
+    proxy = await start_proxy(bank, limits={
+        "buffered": 1 << 20, "in_flight": 2, "head": 1024, "connections": 3, "upstream_connections": 5, "tunnels": 7})
+    told = (await proxy.admin("/status")).json["memory_budget_bytes"]
+    assert told == 3 * (1 << 20) + 4 * 2 * 1024 + 1024 * (192 * 3 + 512 * 5 + 192 * 7)

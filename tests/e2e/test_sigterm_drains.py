@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from contextlib import suppress
 
 import pytest
 
@@ -88,6 +89,19 @@ async def test_a_second_signal_stops_at_once(bank, start_child):
         with pytest.raises(Cut):
             await line.answer()
     bank.faults.release()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_reloads_until_the_last_moment_change_no_exit_code(bank, start_child, workers):
+    """Also when the loop and its handlers have gone, and the process has not."""
+    child = await start_child(bank, workers=workers)
+    child.signal(signal.SIGTERM)
+    while child.process.returncode is None:
+        for number in (signal.SIGHUP, signal.SIGUSR1):
+            with suppress(ProcessLookupError):
+                child.signal(number)
+        await asyncio.sleep(0)
+    assert await child.ended() == 143
 
 
 async def test_no_request_is_lost_while_callers_go_on(bank, start_child):

@@ -21,6 +21,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
+from proxy.keys.der import Element, elements
+
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 PASSWORD = b"CANARY-of-the-password"
 ROLES = {"PSP_AS": 1, "PSP_PI": 2, "PSP_AI": 3, "PSP_IC": 4}
@@ -106,6 +108,23 @@ def keystore(key: RSAPrivateKey | None, cert: bytes | None, *others: bytes, pass
     chain = [x509.load_der_x509_certificate(other) for other in others]
     own = x509.load_der_x509_certificate(cert) if cert else None
     return pkcs12.serialize_key_and_certificates(b"throw-away", key, own, chain or None, protection)
+
+
+def with_rounds(encoded: bytes, rounds: int) -> bytes:
+    """The same PKCS#8 or PKCS#12, asking for so many rounds wherever it asks for more than a thousand."""
+    return b"".join(_with_rounds(one, rounds) for one in elements(encoded))
+
+
+def _with_rounds(one: Element, rounds: int) -> bytes:
+    number = int.from_bytes(one.value, "big") if one.tag == 0x02 else 0
+    if 1000 < number < 1 << 24 and len(one.value) < 4:
+        return tlv(0x02, rounds.to_bytes((rounds.bit_length() + 8) // 8, "big"))
+    if one.tag & 0x20 or (one.tag == 0x04 and one.value[:1] == b"\x30"):
+        try:
+            return tlv(one.tag, with_rounds(one.value, rounds))
+        except ValueError:
+            return one.raw
+    return one.raw
 
 
 def write(path: Path, content: bytes, mode: int = 0o600) -> str:

@@ -19,10 +19,24 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
+from proxy.errors import KeyUnusable
 from proxy.keys.files import FileSettings, FileSource
+from proxy.keys.material import read_material
 from proxy.keys.rsa_signer import spki_sha256
 from proxy.keys.source import LoadedKey
-from tests.keys.making import NOW, PASSWORD, certificate, keystore, openssl, pem, pkcs1, pkcs8, write
+from proxy.keys.unlock import Lock
+from tests.keys.making import (
+    NOW,
+    PASSWORD,
+    certificate,
+    keystore,
+    openssl,
+    pem,
+    pkcs1,
+    pkcs8,
+    with_rounds,
+    write,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -173,3 +187,18 @@ def test_openssl_verifies_both_sizes(key: RSAPrivateKey, long_key: RSAPrivateKey
         assert signer.inline is inline
         assert signer.bits == pair.key_size
         assert verified_by_openssl(tmp_path, pair, b"message", signer.sign(b"message"))
+
+
+@pytest.mark.parametrize("rounds", [2_000_001, 1 << 31, 1 << 64])
+@pytest.mark.parametrize(("container", "tail"), [("pkcs8", b""), ("pem", b""), ("keystore", b""), ("keystore", b"\0")])
+def test_a_file_that_asks_for_very_many_rounds_is_refused_at_once(key, container, tail, rounds):
+    """They would hold up all threads for minutes, and beyond 32 bits the library panics."""
+    data = keystore(key, certificate(key)) if container == "keystore" else pkcs8(
+        key, Encoding.DER, PASSWORD)
+    data = with_rounds(data, rounds) + tail
+    if container == "pem":
+        label = b"ENCRYPTED PRIVATE KEY-----\n"
+        data = b"-----BEGIN " + label + base64.encodebytes(data) + b"-----END " + label
+    with pytest.raises(KeyUnusable, match="rounds") as caught:
+        read_material(data, Lock("the file", PASSWORD))
+    assert caught.value.code == "key_format"

@@ -184,3 +184,18 @@ async def test_what_is_under_way_ends_with_the_port():
     await asyncio.sleep(0)
     await admin.close()
     assert cancelled.is_set()
+
+
+async def test_who_asks_while_the_port_ends_is_told_so():
+    """Whoever waits for an answer then, and whoever comes with a request after it."""
+    async def never(_: Request):
+        await asyncio.Event().wait()
+
+    admin = make(table={(b"POST", b"/slow"): Page(never)})
+    waits, late = Caller(), Caller()
+    admin.handle(waits, asking(b"POST", b"/slow"))
+    await asyncio.sleep(0)
+    await admin.close()
+    admin.handle(late, asking(b"POST", b"/slow"))
+    for caller in (waits, late):
+        assert json.loads(caller.answers[0].body)["code"] == "proxy_ending"

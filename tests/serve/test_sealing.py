@@ -40,9 +40,30 @@ class Slow:
         return message
 
 
+class Elsewhere:
+    """A signer that is asked on the loop.  asked: what it has in hand, message and whom to tell, oldest first."""
+
+    inline = False
+    bits = 2048
+    spki_sha256 = ""
+
+    def __init__(self, lanes: Lanes) -> None:
+        self.lanes = lanes
+        self.asked: list[tuple[bytes, object]] = []
+
+    def begin(self, message: bytes, told) -> None:
+        if message == b"break":
+            raise LookupError("CANARY")
+        self.asked.append((message, told))
+
+    def answer(self) -> None:
+        message, told = self.asked.pop(0)
+        told(message)
+
+
 @pytest.fixture
 def sealing():
-    return Sealing()
+    return Sealing(64)
 
 
 async def submitted(sealing, signer, *messages):
@@ -137,6 +158,100 @@ async def test_a_failure_is_told_without_its_text(sealing):
     failure = await future
     assert (failure.code, failure.detail) == ("signing_failed", "LookupError")
     sealing.close()
+
+
+async def test_on_the_loop_as_many_as_there_are_lanes(sealing):
+    signer = Elsewhere(Lanes("elsewhere", 2, 2))
+    futures = await submitted(sealing, signer, b"1", b"2", b"3", b"4", b"5")
+    assert [message for message, _ in signer.asked] == [b"1", b"2"]
+    assert (await futures[4]).code == "signing_busy"
+    signer.answer()
+    assert [message for message, _ in signer.asked] == [b"2", b"3"], "the line keeps its order"
+    for _ in range(3):
+        signer.answer()
+    assert await asyncio.gather(*futures[:4]) == [b"1", b"2", b"3", b"4"]
+    sealing.close()
+
+
+async def test_on_the_loop_who_has_waited_too_long_is_not_signed_for(sealing, monkeypatch):
+    now = 100.0
+    monkeypatch.setattr("proxy.serve.sealing.monotonic", lambda: now)
+    signer = Elsewhere(Lanes("elsewhere", 1, 3, patience=5.0))
+    early = await submitted(sealing, signer, b"1", b"2")
+    now += 4
+    late = await submitted(sealing, signer, b"3")
+    now += 2
+    signer.answer()
+    assert [message for message, _ in signer.asked] == [b"3"]
+    signer.answer()
+    first, second, third = await asyncio.gather(*early, *late)
+    assert (first, third) == (b"1", b"3")
+    assert (second.code, second.detail) == ("signing_busy", "it has waited too long for its turn")
+    sealing.close()
+
+
+@pytest.mark.parametrize(("rest", "told"), [
+    (lambda: threading.current_thread().name.encode(), b"elsewhere 1"),
+    (lambda: {}["CANARY"], "KeyError"), (KeyUnusable("vault_sealed"), "vault_sealed"),
+    (KeyUnusable("key_format"), "key_format")], ids=["a thread signs", "a thread fails", "a status", "no status"])
+async def test_what_the_loop_does_not_settle(sealing, rest, told):
+    """What is left goes on in a thread, and keeps its lane meanwhile."""
+    signer = Elsewhere(Lanes("elsewhere", 1, 3))
+    future, following = await submitted(sealing, signer, b"1", b"2")
+    signer.asked.pop(0)[1](rest)
+    if callable(rest):
+        assert not signer.asked
+    outcome = await future
+    assert outcome == told if isinstance(outcome, bytes) else told in (outcome.code, outcome.detail)
+    signer.answer()
+    assert await following == b"2"
+    sealing.close()
+
+
+async def test_who_hangs_gets_half_of_the_connections(monkeypatch):
+    """So that others find one: until something comes again."""
+    now = 100.0
+    monkeypatch.setattr("proxy.serve.sealing.monotonic", lambda: now)
+    sealing, signer = Sealing(4), Elsewhere(Lanes("elsewhere", 64, 256, patience=2.0))
+    first = await submitted(sealing, signer, *[b"x"] * 4)
+    assert len(signer.asked) == 4, "as long as it may be slow, it gets all"
+    now += 1.1
+    assert (await (await submitted(sealing, signer, b"x"))[0]).code == "signing_busy"
+    for _ in range(4):
+        signer.asked.pop(0)[1](KeyUnusable("vault_unavailable"))
+    assert {failure.code for failure in await asyncio.gather(*first)} == {"vault_unavailable"}
+    second = await submitted(sealing, signer, *[b"x"] * 3)
+    assert (len(signer.asked), (await second[2]).code) == (2, "signing_busy")
+    signer.asked.pop(0)[1](b"signature")
+    assert await second[0] == b"signature"
+    third = await submitted(sealing, signer, *[b"x"] * 3)
+    assert len(signer.asked) == 4, "it is back"
+    for _ in range(4):
+        signer.asked.pop(0)[1](KeyUnusable("vault_unavailable"))
+    await asyncio.gather(second[1], *third)
+    now += 60
+    await submitted(sealing, signer, *[b"x"] * 4)
+    assert len(signer.asked) == 4, "what was long ago says nothing"
+    sealing.close()
+
+
+async def test_a_signer_that_cannot_begin(sealing):
+    signer = Elsewhere(Lanes("elsewhere", 1, 3))
+    futures = await submitted(sealing, signer, b"break", b"2")
+    failure = await futures[0]
+    assert (failure.code, failure.detail) == ("signing_failed", "LookupError")
+    signer.answer()
+    assert await futures[1] == b"2"
+    sealing.close()
+
+
+async def test_on_the_loop_what_stands_in_line_at_the_end_fails(sealing):
+    signer = Elsewhere(Lanes("elsewhere", 1, 2))
+    first, second = await submitted(sealing, signer, b"1", b"2")
+    sealing.close()
+    assert (await second).code == "signing_failed"
+    signer.answer()
+    assert await first == b"1"
 
 
 def test_a_code_with_a_status_is_passed_on_as_it_is():

@@ -12,7 +12,6 @@ import time
 from dataclasses import dataclass, field
 from random import Random
 
-from proxy.emulator import Emulator
 from tests.e2e.child import Child
 from tests.e2e.line import Cut, connected, post
 from tests.torture.figures import Figure, at_most, none_of, scaled
@@ -29,7 +28,7 @@ async def run(ground: Ground, size: float) -> list[Figure]:
 
 
 @dataclass(slots=True)
-class _Crowd:
+class Crowd:
     """Callers that go on until nobody listens.  sent: when each call in hand was begun."""
 
     port: int
@@ -69,7 +68,7 @@ async def _terminated(ground: Ground, runs: int) -> list[Figure]:
     for number in range(runs):
         async with ground.bank(keep=100_000) as bank, ground.child(
                 bank, min_sigterm_delay=WINDOW_S, max_sigterm_delay=GRACE_S, quiet=True) as child:
-            crowd, tasks = await _busy(bank, child, number)
+            crowd, tasks = await busy(child, number)
             crowd.signalled = time.monotonic()
             child.signal(signal.SIGTERM)
             codes.add(await child.ended())
@@ -87,10 +86,11 @@ async def _terminated(ground: Ground, runs: int) -> list[Figure]:
             at_most(PROMISE, "longest time to exit", longest, GRACE_S, " s")]
 
 
-async def _busy(bank: Emulator, child: Child, number: int) -> tuple[_Crowd, list[asyncio.Task[None]]]:
-    crowd = _Crowd(child.port, number)
-    tasks = [asyncio.create_task(crowd.caller(name)) for name in range(CALLERS)]
-    while bank.executions.total < 3 * CALLERS:
+async def busy(child: Child, number: int, callers: int = CALLERS) -> tuple[Crowd, list[asyncio.Task[None]]]:
+    """-> callers who have had three answers each, or so, and go on."""
+    crowd = Crowd(child.port, number)
+    tasks = [asyncio.create_task(crowd.caller(name)) for name in range(callers)]
+    while len(crowd.books.told) < 3 * callers:
         await asyncio.sleep(0.005)
     return crowd, tasks
 
@@ -101,7 +101,7 @@ async def _killed(ground: Ground, kills: int) -> list[Figure]:
     async with ground.bank(keep=200_000) as bank:
         for number in range(kills):
             async with ground.child(bank, quiet=True, ca_directory=str(ground.client_ca)) as child:
-                crowd = _Crowd(child.port, RUNS + number)
+                crowd = Crowd(child.port, RUNS + number)
                 tasks = [asyncio.create_task(crowd.caller(name)) for name in range(10)]
                 await asyncio.sleep(random.random() * 0.2)
                 child.signal(signal.SIGKILL)

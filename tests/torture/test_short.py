@@ -15,8 +15,8 @@ from tests.torture.ground import ground
 from tests.torture.parts import PARTS
 
 SIZES = {"framing": 0.01, "who-may-call": 0.02, "signed-is-sent": 0.04, "nothing-is-sent-twice": 0.006,
-         "reload-under-load": 0.12, "stop-loses-nothing": 0.02, "kill-leaves-nothing": 0.05, "clock": 0.01,
-         "secrets": 0.01}
+         "reload-under-load": 0.12, "stop-loses-nothing": 0.02, "reload-and-drain": 0.1, "slow-clients": 0.1,
+         "kill-leaves-nothing": 0.05, "clock": 0.01, "fuzz": 0.004, "secrets": 0.01}
 NOT_HERE = {"keep-alive-race": "a rate of one in ten thousand shows in ten thousand calls on a quiet machine"}
 
 
@@ -47,7 +47,7 @@ def figures(request: pytest.FixtureRequest) -> Iterator[list[Figure]]:
 def test_it_holds(figures):
     assert figures
     assert all(figure.met is not False for figure in figures), "\n" + table(figures)
-    assert {_row(f"| {one.promise} | {one.what} |") for one in figures} <= DOCUMENTED, (
+    assert {_row(f"| {one.promise} | {one.what} |") for one in figures if one.met is not None} <= DOCUMENTED, (
         "make torture, and put what it prints into docs/reliability.md")
     for figure in figures:
         if figure.met is None:
@@ -56,7 +56,7 @@ def test_it_holds(figures):
 
 def test_a_missed_limit_is_seen():
     """The table and the exit code hang on `met`, so that must be able to be False."""
-    from tests.torture.figures import at_least, at_most, none_of
+    from tests.torture.figures import at_least, at_most, none_of, untried
 
     assert not any(figure.met for figure in (none_of("", "", 1, 10), none_of("", "", 0, 0), at_most("", "", 2, 1),
-                                             at_least("", "", 1, 2)))
+                                             at_least("", "", 1, 2), untried("", "", "install it")))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from collections.abc import Callable, Iterator
 
 import pytest
+import uvloop
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
@@ -13,8 +15,14 @@ from proxy.keys.vault.client import Vault
 from proxy.keys.vault.settings import VaultSettings
 from tests.keys import making
 from tests.vault import servers
+from tests.vault.asking import MESSAGE, Sign, ended, signed_on_the_loop
 from tests.vault.servers import Server
 from tests.vault.standin import Standin
+
+
+def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> dict[str, object]:
+    """How a transport ends differs between the two loops."""
+    return {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.SelectorEventLoop}
 
 
 @pytest.fixture(scope="session", params=servers.KINDS)
@@ -51,7 +59,22 @@ def standin(local: Server) -> Standin:
 
 
 @pytest.fixture
-def vault() -> Iterator[Callable[..., Vault]]:
+def runner() -> Iterator[asyncio.Runner]:
+    """Its loop is made at the first need."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        yield runner
+
+
+@pytest.fixture(params=["in a thread", "on the loop"])
+def sign(request: pytest.FixtureRequest, runner: asyncio.Runner) -> Sign:
+    """sign(signer, message=MESSAGE): as whoever calls sign() gets a signature, and as the proxy does for a request."""
+    if request.param == "in a thread":
+        return lambda signer, message=MESSAGE: signer.sign(message)
+    return lambda signer, message=MESSAGE: runner.run(signed_on_the_loop(signer, message))
+
+
+@pytest.fixture
+def vault(runner: asyncio.Runner) -> Iterator[Callable[..., Vault]]:
     """vault(server, **settings): as the proxy would ask it; by default with a token of the policy `proxy`."""
     made: list[Vault] = []
 
@@ -65,7 +88,7 @@ def vault() -> Iterator[Callable[..., Vault]]:
 
     yield make
     for vault in made:
-        vault.close()
+        runner.run(ended(vault))
     gc.collect()        # so that a socket left open is told in this test
 
 

@@ -5,19 +5,23 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+from math import inf
 from time import monotonic
 
 import pytest
 
+from proxy.core.secret import Secret
 from proxy.emulator import Authority
-from proxy.errors import PROBLEMS
+from proxy.errors import PROBLEMS, KeyUnusable
 from proxy.keys.vault.exchange import Exchanges, Unreachable
 from proxy.keys.vault.kv import KvFields, read_value
 from proxy.keys.vault.place import Address
 from proxy.keys.vault.settings import TransitKey, VaultAppRole, VaultField
-from proxy.keys.vault.transit import TransitSource
+from proxy.keys.vault.tokens import Held
+from proxy.keys.vault.transit import TransitSigner, TransitSource
 from tests.keys.making import NOW
-from tests.vault.asking import MESSAGE, refused
+from tests.vault.asking import refused
+from tests.vault.engines import Transit
 from tests.vault.standin import Standin
 
 PLACE = VaultField(mount="kv2", path="value", field="field")
@@ -140,36 +144,39 @@ def test_drops_of_an_answer_do_not_hold_a_thread():
     assert caught.value.late
 
 
-def test_a_signature_has_its_own_time(standin, signing):
+def test_a_signature_has_its_own_time(standin, signing, sign):
     signer = signing(transit_timeout=0.2, timeout=30.0, retries=5)
     standin.latency = 30
-    refused("vault_unavailable", lambda: signer.sign(MESSAGE))
+    refused("vault_unavailable", lambda: sign(signer))
 
 
-def test_a_signature_is_tried_again_within_its_time(standin, signing):
+def test_a_signature_is_tried_again_within_its_time(standin, signing, sign):
     signer = signing()
     standin.fail("transit/sign", 503, times=2)
-    assert signer.sign(MESSAGE)
+    before = standin.count("transit/sign")
+    assert sign(signer)
+    assert standin.count("transit/sign") - before == 3
 
 
 @pytest.mark.parametrize(("data", "code"), [
     ({}, "vault_refused"), ({"signature": "vault:v2:QUFB"}, "vault_refused"),
     ({"signature": "vault:v1:???"}, "vault_refused"), ({"signature": "vault:v1:QUFB"}, "signing_failed")])
-def test_a_signature_that_is_none_never_leaves(standin, signing, data, code):
+def test_a_signature_that_is_none_never_leaves(standin, signing, sign, data, code):
     signer = signing()
     standin.fail("transit/sign", 200, body={"data": data})
-    refused(code, lambda: signer.sign(MESSAGE))
+    refused(code, lambda: sign(signer))
 
 
-def test_a_token_that_expires_while_transit_signs(standin, local, vault):
+def test_a_token_that_expires_while_transit_signs(standin, local, vault, sign):
     local.transit("seal")
     name, role_id = local.role()
     asked = vault(local, {"SECRET_ID": local.secret_id(name)},
                   approle=VaultAppRole(role_id=role_id, secret_id_env="SECRET_ID"))
     signer = TransitSource(asked, TransitKey(key="seal")).load(NOW).signer
     standin.access.expire()
-    assert signer.sign(MESSAGE)
+    assert sign(signer)
     assert asked.tally.requests()["login", "ok"] == 2
+    assert asked.tally.requests()["transit_sign", "denied"] == 1
 
 
 def test_tls_is_checked_against_the_named_authority(vault, tmp_path):
@@ -192,6 +199,32 @@ def test_tls_is_checked_against_the_named_authority(vault, tmp_path):
         lost = vault(standin, {"VAULT_TOKEN": standin.root}, address=f"https://127.0.0.1:{port}",
                      ca_file=str(tmp_path / "no.pem"))
         refused("key_unreadable", lambda: read_value(lost, place, lost.budget()))
+
+
+def test_tls_is_checked_where_transit_signs(vault, key, sign, tmp_path):
+    authority = Authority()
+    certificate, private = authority.server().write(tmp_path, "server.key", "server.crt")[::-1]
+    (tmp_path / "ca.pem").write_bytes(authority.pem)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, private)
+    with Standin(context) as standin:
+        engine = standin.spaces[""].mounts["transit"] = Transit()
+        engine.put("seal", key)
+
+        def signer(address, ca_file, environ=None):
+            asked = vault(standin, {"VAULT_TOKEN": standin.root, **(environ or {})}, address=address, ca_file=ca_file,
+                          retries=0)
+            asked.tokens._held = Held(Secret(standin.root.encode()), inf, inf, False, None)
+            return TransitSigner(asked, TransitKey(key="seal"), 1, key.public_key())
+
+        here, named = f"https://127.0.0.1:{standin.port}", f"https://localhost:{standin.port}"
+        for address in (here, named):
+            assert sign(signer(address, str(tmp_path / "ca.pem")))
+        assert sign(signer(here, None, {"VAULT_CACERT": str(tmp_path / "ca.pem")}))
+        assert "not trusted" in refused("vault_unavailable", lambda: sign(signer(here, None)))
+        with pytest.raises(KeyUnusable) as caught:
+            sign(signer(here, str(tmp_path / "no.pem")))
+        assert "key_unreadable" in (caught.value.code, caught.value.detail)     # a request is told by its status
 
 
 def test_closing_ends_what_is_under_way(standin, local, vault, reading):

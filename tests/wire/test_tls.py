@@ -216,3 +216,62 @@ async def test_the_transport_tells_of_the_one_below(both):
         assert tls.get_extra_info("nonsense", 5) == 5
         assert tls.get_write_buffer_size() == 0
         tls.set_write_buffer_limits(high=0)
+
+
+class Busy(End):
+    """Takes what it is given and asks for a pause."""
+
+    def data_received(self, data) -> None:
+        super().data_received(data)
+        self.transport.pause_reading()
+
+
+SEALED = MEGABYTES[:250_000]
+
+
+@asynccontextmanager
+async def at_once(both):
+    """A caller that pauses after each part, and all of SEALED before it in one piece."""
+    bank, caller = End(), Busy()
+    async with both(bank, caller) as (bank_tls, tls):
+        bank.transport.write(b"-")
+        await caller.has(1)                 # and with it the bank's session tickets
+        bank_tls._ssl.write(SEALED)
+        tls.resume_reading()
+        tls.data_received(bank_tls._outgoing.read())
+        yield bank_tls, tls, caller
+
+
+async def test_whoever_pauses_gets_no_more_than_a_part_of_what_is_there(both):
+    async with at_once(both) as (_, tls, caller):
+        before = 1
+        while before < len(caller.received):
+            assert len(caller.received) - before <= 65536 + 16384
+            before = len(caller.received)
+            if before <= len(SEALED):
+                assert tls._paused
+                tls.resume_reading()
+                await caller.has(before + 1)
+        assert caller.received == b"-" + SEALED
+
+
+async def test_a_pause_loses_nothing_of_what_came_before_a_cut(both):
+    async with at_once(both) as (_, tls, caller):
+        assert len(caller.received) < len(SEALED)
+        tls.abort()
+        await caller.lost
+        assert caller.received == b"-" + SEALED
+        assert caller.events == ["made", "data", "lost"]
+
+
+async def test_a_pause_loses_nothing_of_what_came_before_an_orderly_end(both):
+    bank, caller = End(), Busy()
+    async with both(bank, caller) as (bank_tls, tls):
+        bank_tls._ssl.write(SEALED)
+        bank_tls._say_goodbye()
+        bank_tls._below.close()
+        while not caller.lost.done():
+            tls.resume_reading()
+            await asyncio.sleep(0)
+        assert caller.received == SEALED
+        assert caller.events == ["made", "data", "eof", "lost"]

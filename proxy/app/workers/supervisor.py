@@ -69,7 +69,7 @@ async def _supervise(config: Config, environ: Mapping[str, str], ready: Callable
         return supervisor.ending.code()
     finally:
         await supervisor.close()
-        messages.lines = None
+        process.over(messages)
 
 
 class Supervisor:
@@ -230,9 +230,10 @@ class Supervisor:
 
     async def reload(self) -> together.ReloadedByAll:
         self._notify.reloading()
-        if self._admin is not None and self._admin.tokens.file is not None:
-            await self._admin.tokens.file.reload()
+        own = self._admin.tokens.file if self._admin is not None else None
+        tokens = asyncio.gather(*([own.reload()] if own is not None else []))
         found = await together.reload(self.seats)
+        await tokens
         self._notify.ready(self._places.text())
         return found
 

@@ -16,20 +16,22 @@ _AT_ONCE: Final = 0.2
 """The same for a worker on its way, which may not listen yet: a probe waits for a second."""
 _READ: Final = 130.0
 """Seconds; a keyring that reads for longer than 120 has failed."""
-_ADDED: Final = ("in_flight", "connections", "buffered_bytes", "open_tunnels")
+_ADDED: Final = ("in_flight", "connections", "buffered_bytes", "open_tunnels", "memory_budget_bytes")
+
+_THERE: Final = ("ready", "ending")
 
 Answers = dict[Seat, Any]
 
 
 async def ask_all(seats: Sequence[Seat], name: str, value: object = None, *, seconds: float = QUICKLY,
                   starting: bool = False) -> Answers:
-    """Those that are ready.  An answer that has not come is the exception that says why.
+    """Those that serve, or finish what is in hand.  An answer that has not come is the exception that says why.
 
     starting: those as well that are on their way.
     """
-    asked = [seat for seat in seats if seat.state == "ready" or (starting and seat.state == "starting")]
+    asked = [seat for seat in seats if seat.state in _THERE or (starting and seat.state == "starting")]
     found = await asyncio.gather(*(
-        seat.ask(name, value, seconds=seconds if seat.state == "ready" else _AT_ONCE) for seat in asked),
+        seat.ask(name, value, seconds=seconds if seat.state in _THERE else _AT_ONCE) for seat in asked),
         return_exceptions=True)
     return dict(zip(asked, found, strict=True))
 
@@ -63,6 +65,8 @@ class ReloadedByAll:
     @property
     def failed(self) -> list[str]:
         """Places, each with the worker it is in."""
+        if not self.rows:
+            return ["no worker is there to read anything"]
         return [f"worker {number}: {place}" for number, row in self.rows.items()
                 for place in (row["failed"] if isinstance(row, dict) else (row,))]
 
@@ -92,7 +96,8 @@ async def rotate(seats: Sequence[Seat], wanted: Mapping[str, str | None]) -> dic
     """Lets one worker do it; the others follow when that has worked.  Raises ProxyError."""
     first = next((seat for seat in seats if seat.state == "ready"), None)
     if first is None:
-        raise ProxyError("proxy_starting", "no worker is ready")
+        ends = any(seat.state == "ending" for seat in seats)
+        raise ProxyError("proxy_ending" if ends else "proxy_starting", "no worker is ready")
     try:
         document: dict[str, Any] = await first.ask("rotate", wanted, seconds=QUICKLY)
     except (ChannelClosed, TimeoutError) as error:

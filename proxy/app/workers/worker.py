@@ -13,6 +13,7 @@ import os
 import signal
 import socket
 import sys
+import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -238,4 +239,6 @@ def main(descriptor: int) -> int:
 
 
 if __name__ == "__main__":
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")     # as proxy/cli does
     sys.exit(main(int(sys.argv[1])))

@@ -68,4 +68,5 @@ def _body(request: dict[str, Any]) -> bytes | None:
 
 
 def _pair(pair: dict[str, Any]) -> bytes:
-    return f"{quote_plus(str(pair.get('name', '')))}={quote_plus(str(pair.get('value', '')))}".encode()
+    name, value = (quote_plus(str(pair.get(part, "")), errors="surrogatepass") for part in ("name", "value"))
+    return f"{name}={value}".encode()

@@ -100,9 +100,15 @@ def _readable(requests: list[object]) -> list[Captured | None]:
     return found
 
 
+def _is_alias(line: str) -> bool:
+    """In PowerShell, "curl" may be another name of Invoke-WebRequest."""
+    curl = re.search(r"(?i)\bcurl\b", line)
+    return curl is not None and re.compile(r"(?i) -(?:Uri|Headers)\b").search(line, curl.end()) is not None
+
+
 def _commands(raw: bytes) -> list[Captured]:
     text = raw.decode("utf-8", "surrogateescape")
-    invoked = COMMAND.search(text) is not None or re.search(r"(?i)\bcurl\b[^\n]* -(?:Uri|Headers)\b", text) is not None
+    invoked = COMMAND.search(text) is not None or any(map(_is_alias, text.splitlines()))
     return read_invocation(text) if invoked else read_commands(text)
 
 

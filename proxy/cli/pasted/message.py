@@ -12,8 +12,8 @@ from proxy.cli.verification.captured import Captured, Unreadable, parse
 METHODS = b"(?i:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)"
 VERBOSE = re.compile(rb"(?m)^> [A-Z]{3,10} \S+ HTTP/[0-9.]+\r?$")
 REQUEST = re.compile(rb"(?m)^" + METHODS + rb"[ \t]+(?:https?://|/)\S*(?:[ \t]+HTTP/[0-9.]+)?[ \t]*\r?$")
-_ANSWER = re.compile(rb"(?:\r?\n)+HTTP/[0-9.]+ [1-5][0-9]{2}\b")
-_NEXT = re.compile(rb"(?:\r?\n)+(?=" + METHODS + rb" (?:https?://|/)\S* HTTP/[0-9.]+\r?\n)")
+_ANSWER = re.compile(rb"(?<![\r\n])(?:\r?\n)+HTTP/[0-9.]+ [1-5][0-9]{2}\b")
+_NEXT = re.compile(rb"(?<![\r\n])(?:\r?\n)+(?=" + METHODS + rb" (?:https?://|/)\S* HTTP/[0-9.]+\r?\n)")
 
 
 def read_messages(raw: bytes) -> list[Captured]:
@@ -56,7 +56,7 @@ def _answer(raw: bytes) -> re.Match[bytes] | None:
         first = first or answer
         head = parse(raw[:answer.start()])
         length = head.one("content-length") or "0"
-        if not length.isdigit() or len(head.body) >= int(length[:12]):
+        if not (length.isascii() and length.isdigit()) or len(head.body) >= int(length[:12]):
             return answer
     return first
 

@@ -14,9 +14,9 @@ HEADERS = re.compile(rf'(?im)^{_MARKS}"?Request Headers"?[ \t]*:?')
 _METHOD = "(?i:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)"
 _COPY = re.compile(rf"(?m)^[ \t▶▼▸▾►]*({_METHOD})[ \t]+(https?://[^\s\"]+?):[ \t]*(?=[{{])")
 _LINE = re.compile(rf"(?m)^[ \t▶▼▸▾►]*(?P<method>{_METHOD})[ \t]+(?P<url>https?://[^\s\"]+)")
-_SECTION = re.compile(rf"(?i){_MARKS}(Network|Request Headers|Request Body|Response Headers|Response Body|Response)"
+_SECTION = re.compile(rf"(?is){_MARKS}(Network|Request Headers|Request Body|Response Headers|Response Body|Response)"
                       r"[ \t]*:?[ \t]*(.*)")
-_PAIR = re.compile(r"[ \t]*\"?([!#$%&'*+\-.^_`|~0-9A-Za-z]+)\"?[ \t]*:[ \t]*(.*)")
+_PAIR = re.compile(r"[ \t]*\"?([!#$%&'*+\-.^_`|~0-9A-Za-z]+)\"?[ \t]*:[ \t]*(.*)", re.DOTALL)
 
 
 def read_console(text: str) -> list[Captured]:

@@ -65,8 +65,16 @@ def capture(method: str, url: Url, fields: Iterable[tuple[str, str]], body: byte
 
 def bytewise(text: str) -> str:
     """The text's UTF-8 bytes as Latin-1, one character per byte; the mark for blanks stays."""
-    return "".join(part if part == BLANK else part.encode("utf-8", "surrogateescape").decode("latin-1")
+    return "".join(part if part == BLANK else _utf8(part).decode("latin-1")
                    for part in re.split(f"({BLANK})", text)) if not text.isascii() else text
+
+
+def _utf8(text: str) -> bytes:
+    """JSON can hold halves of a surrogate pair, which stand for no byte."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
 
 
 def _fitted(message: Captured) -> Captured:

@@ -27,7 +27,7 @@ _POWERSHELL = re.compile(r"""
   | (?P<open>['"])
 """, re.DOTALL | re.VERBOSE)
 _HERE = re.compile(r"@(['\"])\r?\n")
-_IN_DOUBLE = re.compile(r'`(?P<escaped>.)|(?P<quote>"")|\$\(\[char\](?P<char>0x[0-9A-Fa-f]+|\d+)\)'
+_IN_DOUBLE = re.compile(r'`(?P<escaped>.)|(?P<quote>"")|\$\(\[char\](?P<char>0x[0-9A-Fa-f]{1,8}|[0-9]{1,8})\)'
                         r"|(?P<variable>\$(?:[({]|[A-Za-z_][\w:]*))", re.DOTALL)
 _LETTERS = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
 
@@ -141,11 +141,11 @@ def _expanded(part: re.Match[str]) -> str:
     if part["quote"]:
         return '"'
     if part["char"]:
-        number = int(part["char"], 0)
+        number = int(part["char"], 16 if part["char"].startswith("0x") else 10)
         return chr(number) if number < 0xD800 else "\ufffd"
     return _LETTERS.get(part["escaped"], part["escaped"])
 
 
 def unescaped(word: str) -> str:
     """An argument for a program: Windows PowerShell passes quotes on as they are, and the C library reads them."""
-    return re.sub(r'(\\+)"', lambda part: "\\" * (len(part[1]) // 2) + '"', word) if '\\"' in word else word
+    return re.sub(r'(?<!\\)(\\+)"', lambda part: "\\" * (len(part[1]) // 2) + '"', word) if '\\"' in word else word

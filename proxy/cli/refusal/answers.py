@@ -13,8 +13,9 @@ from proxy.serve.rulings import LIMIT, Ruling, ruling_of
 
 _STATUS = re.compile(rb"(?m)^(?:< )?HTTP/[0-9.]+[ \t]+([2-5][0-9]{2})\b[^\r\n]*\r?$")
 _MARK = re.compile(rb'"(?:group_header|groupHeader|httpCode|tppMessages|moreInformation|failures|error)"\s*:')
-_XML = re.compile(rb"<(?:\w+:)?errorResponse\b.*?</(?:\w+:)?errorResponse>", re.DOTALL)
-_FIELD = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*(.*?)[ \t]*")
+_XML = re.compile(rb"<(?:\w{1,32}:)?errorResponse\b")
+_XML_END = re.compile(rb"</(?:\w{1,32}:)?errorResponse>")
+_FIELD = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):(.*)")
 _NESTED = 6
 
 
@@ -68,7 +69,7 @@ def _with_head(raw: bytes, status: re.Match[bytes]) -> Answered:
             break
         field = _FIELD.fullmatch(text)
         if field is not None:
-            fields.append((field[1], field[2]))
+            fields.append((field[1], field[2].strip(" \t")))
     _, refusal = _refusal(raw[status.start():])
     body = refusal or (b"" if verbose else raw[end:].strip())
     return answered(int(status[1]), fields, body, decoded=bool(refusal), start=status.start())
@@ -83,8 +84,9 @@ def _of_body(start: int, body: bytes) -> Answered:
 def _refusal(raw: bytes) -> tuple[int, bytes]:
     """Where a refusal's body stands in a text, and it; (0, b"") when there is none."""
     xml = _XML.search(raw)
-    if xml is not None:
-        return xml.start(), xml[0]
+    end = _XML_END.search(raw, xml.end()) if xml is not None else None
+    if xml is not None and end is not None:
+        return xml.start(), raw[xml.start():end.end()]
     marks = list(_MARK.finditer(raw))
     for mark in reversed(marks[-_NESTED:]):
         begin = mark.start()

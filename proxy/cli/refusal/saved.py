@@ -62,7 +62,8 @@ def message_of(document: dict[str, Any]) -> Captured | None:
     if not fields or not isinstance(target, str) or not target:
         return None
     body, whole = _body(document.get("sent_body"))
-    return Captured(str(document.get("method", "")), target, (("Host", str(host)), *fields), body, (), "https", whole)
+    return Captured(_latin(document.get("method", "")), _latin(target), (("Host", _latin(host)), *fields), body, (),
+                    "https", whole)
 
 
 def answer_of(document: dict[str, Any]) -> Answered | None:
@@ -75,7 +76,12 @@ def answer_of(document: dict[str, Any]) -> Answered | None:
 
 def _pairs(value: object) -> list[tuple[str, str]]:
     rows = value if isinstance(value, list) else []
-    return [(str(row[0]), str(row[1])) for row in rows if isinstance(row, list) and len(row) >= 2]
+    return [(_latin(row[0]), _latin(row[1])) for row in rows if isinstance(row, list) and len(row) >= 2]
+
+
+def _latin(value: object) -> str:
+    """As Captured holds text; the inspector writes no other characters, and who edits a file may."""
+    return str(value).encode("latin-1", "replace").decode("latin-1")
 
 
 def _body(value: object) -> tuple[bytes, bool]:

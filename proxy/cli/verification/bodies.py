@@ -29,7 +29,7 @@ _DEEPEST = 64
 
 FORM = "application/x-www-form-urlencoded"
 
-_TOKEN = re.compile(r'\s*("[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+)', re.DOTALL)
+_TOKEN = re.compile(r'("[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+)', re.DOTALL)
 _LAYOUTS: tuple[tuple[str, str, str, str], ...] = (
     # what, indentation, between items, behind a name
     ("without white space", "", ",", ":"),

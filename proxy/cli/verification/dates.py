@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 from proxy.cli.verification import rules
 from proxy.cli.verification.captured import Captured
@@ -31,10 +31,10 @@ def dates(message: Captured) -> Iterator[Mistake]:
                 what = f"{count} {unit}{'s'[:count > 1]} {when}"
                 yield changed_value("other_date", what, rules.DATE, shifted, "content" if count <= 10 else "rare")
     for hours in (1, 2, 3):
-        local = moment.astimezone(timezone(timedelta(hours=hours)))
+        local = _shifted(moment, hours * 3600)
         for zone in ("EET", "EEST", "CET", "CEST", f"+0{hours}00", f"GMT+0{hours}00"):
             yield changed_value("signed_date_zone", f"local time with {zone}", rules.DATE,
-                         rules.fixdate(local).replace("GMT", zone))
+                         local.replace("GMT", zone))
 
 
 def _shifted(moment: datetime, seconds: int) -> str:

@@ -13,12 +13,12 @@ from proxy.cli.verification.findings import Finding
 _STRICT = re.compile(
     r'keyId="(?P<keyId>[^"\\\r\n]+)",algorithm="(?P<algorithm>[^"\\\r\n]+)",'
     r'headers="(?P<headers>[^"\\\r\n]+)",signature="(?P<signature>[^"\r\n]*[^"\\\r\n])"')
-_PARAMETER = re.compile(r"""([A-Za-z]+)\s?=\s?["']?([^"',]*)["']?""")
+_PARAMETER = re.compile(r"""(?<![A-Za-z])([A-Za-z]+)\s?=\s?["']?([^"',]*)["']?""")
 _LONGEST = 16384
 _NAMES = ("keyId", "algorithm", "headers", "signature")
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2}){128,}")
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
-_OUTSIDE = re.compile(r'([,=])\s+|\s+([,=])')
+_OUTSIDE = re.compile(r'([,=])\s+|(?<!\s)\s+([,=])')
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,10 @@
 """Keys and credentials out of HashiCorp Vault or OpenBao.
 
     settings   what can be configured         place      address, namespace and roots, with VAULT_* variables honoured
-    reading    the bytes of an answer         exchange   connections, and one exchange on each at a time
-                                              verdicts   what an answer's status means
+    reading    the bytes of an answer         verdicts   what an answer's status means
+    exchange   one at a time on a connection, from any thread, which waits
+    links      the same on the event loop     dialling   how a connection comes about there
+    first      a signature's first attempt there; the rest in a thread
     client     retries, tokens, tallies       tokens     the token's life: login, renewal, replacement
     kv         values and keys from KV        transit    a key that never leaves Vault
 

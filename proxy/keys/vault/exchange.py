@@ -1,4 +1,7 @@
-"""One HTTP exchange with Vault on a kept connection, over before a deadline whatever the other side does."""
+"""One HTTP exchange with Vault on a kept connection, over before a deadline whatever the other side does.
+
+From any thread, which waits; links.py is the same on the event loop.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import Lock
 from time import monotonic
+from urllib.parse import quote
 
 from proxy.keys.vault.place import Address
-from proxy.keys.vault.reading import Malformed, Reading, remaining
+from proxy.keys.vault.reading import Malformed, Reading
 
 IDLE_S = 60.0
 _IDLE_MOST = 64
+_READ = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,32 @@ class Unreachable(Exception):
         self.clause = clause
         self.stale = stale
         self.late = late
+
+
+NOT_HTTP = "what it answered is not HTTP, or larger than 1 MiB"
+BROKE = "the connection broke"
+LATE = "it did not answer in time"
+LATE_TO_CONNECT = "no connection could be made in time"
+NO_NAME = "its name does not resolve"
+REFUSED = "the connection was refused or cannot be made"
+NOT_TRUSTED = "its TLS certificate is not trusted; name the authority with vault.ca_file or VAULT_CACERT"
+NO_TLS = "it does not speak TLS"
+STOPPING = "the proxy is stopping"
+
+
+def target(path: str) -> str:
+    """path: without /v1/."""
+    return f"/v1/{quote(path, safe='/')}"
+
+
+def head(authority: str, method: str, target: str, fields: Mapping[str, str]) -> bytes:
+    """A request up to its body's length.  authority: of the Host header.  fields: of visible ASCII."""
+    lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    return f"{method} {target} HTTP/1.1\r\nHost: {authority}\r\n{lines}Content-Length: ".encode("ascii")
+
+
+def whole(head: bytes, body: bytes) -> bytes:
+    return b"%b%d\r\n\r\n%b" % (head, len(body), body)
 
 
 class _Connection:
@@ -59,12 +90,19 @@ class Exchanges:
         A kept connection that turns out to be closed is replaced once: Vault cannot have acted on it twice that way
         unless it answered nothing at all, and nothing that is asked here does harm when it is done twice.
         """
+        question = whole(head(self._address.authority, method, target, fields), body)
         try:
-            return self._ask(self._take(deadline), method, target, fields, body, deadline)
+            return self._ask(self._take(deadline), question, deadline)
         except Unreachable as error:
             if not error.stale:
                 raise
-        return self._ask(self._dial(deadline), method, target, fields, body, deadline)
+        return self._ask(self._dial(deadline), question, deadline)
+
+    def context(self) -> ssl.SSLContext:
+        """Made at the first need, from files.  Raises KeyUnusable("key_unreadable")."""
+        if self._context is None:
+            self._context = self._make_context()
+        return self._context
 
     def close(self) -> None:
         """Ends every exchange: its thread sees a closed connection."""
@@ -78,25 +116,24 @@ class Exchanges:
         for connection in busy:
             _hang_up(connection.channel)
 
-    def _ask(self, connection: _Connection, method: str, target: str, fields: Mapping[str, str], body: bytes,
-             deadline: float) -> Answer:
-        head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-        message = (f"{method} {target} HTTP/1.1\r\nHost: {self._address.authority}\r\n{head}"
-                   f"Content-Length: {len(body)}\r\n\r\n").encode("ascii") + body
-        reading = Reading(connection.channel, deadline)
+    def _ask(self, connection: _Connection, question: bytes, deadline: float) -> Answer:
+        reading = Reading()
         kept = False
         try:
             connection.channel.settimeout(remaining(deadline))
-            connection.channel.sendall(message)
-            reading.read()
+            connection.channel.sendall(question)
+            done = False
+            while not done:         # a timeout for each read alone would let a drip of bytes hold a thread for ever
+                connection.channel.settimeout(remaining(deadline))
+                done = reading.feed(connection.channel.recv(_READ))
             kept = reading.kept
             return Answer(reading.status, reading.body)
         except TimeoutError:
-            raise Unreachable("it did not answer in time", late=True) from None
+            raise Unreachable(LATE, late=True) from None
         except Malformed:
-            raise Unreachable("what it answered is not HTTP, or larger than 1 MiB") from None
+            raise Unreachable(NOT_HTTP) from None
         except OSError:
-            raise Unreachable("the connection broke", stale=connection.used and not reading.began) from None
+            raise Unreachable(BROKE, stale=connection.used and not reading.began) from None
         finally:
             self._give_back(connection, kept=kept)
 
@@ -131,7 +168,7 @@ class Exchanges:
             closed = self._closed
         if closed:
             self._drop(connection)
-            raise Unreachable("the proxy is stopping")
+            raise Unreachable(STOPPING)
         return connection
 
     def _connected(self, deadline: float) -> socket.socket:
@@ -139,32 +176,38 @@ class Exchanges:
         try:
             channel = socket.create_connection((address.host, address.port), remaining(deadline))
         except TimeoutError:
-            raise Unreachable("no connection could be made in time", late=True) from None
+            raise Unreachable(LATE_TO_CONNECT, late=True) from None
         except socket.gaierror:
-            raise Unreachable("its name does not resolve") from None
+            raise Unreachable(NO_NAME) from None
         except OSError:
-            raise Unreachable("the connection was refused or cannot be made") from None
+            raise Unreachable(REFUSED) from None
         channel.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if not address.secure:
             return channel
         try:
-            if self._context is None:
-                self._context = self._make_context()
+            context = self.context()
             channel.settimeout(remaining(deadline))
-            return self._context.wrap_socket(channel, server_hostname=address.host)
+            return context.wrap_socket(channel, server_hostname=address.host)
         except ssl.SSLCertVerificationError:
             channel.close()
-            raise Unreachable("its TLS certificate is not trusted; name the authority with vault.ca_file or "
-                              "VAULT_CACERT") from None
+            raise Unreachable(NOT_TRUSTED) from None
         except TimeoutError:
             channel.close()
             raise Unreachable("TLS was not ready in time", late=True) from None
         except OSError:
             channel.close()
-            raise Unreachable("it does not speak TLS") from None
+            raise Unreachable(NO_TLS) from None
         except BaseException:
             channel.close()
             raise
+
+
+def remaining(deadline: float) -> float:
+    """Seconds that are left until then (monotonic).  Raises TimeoutError when there are none."""
+    left = deadline - monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
 
 
 def _hang_up(channel: socket.socket) -> None:

@@ -40,7 +40,7 @@ class Held:
 
 
 class Tokens:
-    """`current` and `replace` may be called in any thread; `keep` is the body of a thread of its own."""
+    """`at_hand`, `current` and `replace` may be called in any thread; `keep` is the body of a thread of its own."""
 
     def __init__(self, vault: Vault, settings: VaultSettings, environ: Mapping[str, str],
                  now: Callable[[], float]) -> None:
@@ -59,11 +59,15 @@ class Tokens:
         held = self._held
         return held.expiry if held is not None else None
 
+    def at_hand(self) -> Secret | None:
+        """The token, if there is one that can be used without asking Vault or a file first."""
+        held = self._held
+        return held.token if held is not None and self._now() < held.expires_at else None
+
     def current(self, budget: Budget) -> Secret:
         """Raises KeyUnusable: vault_login_failed, vault_unavailable, secret_missing, key_unreadable, …"""
-        held = self._held
-        if held is not None and self._now() < held.expires_at:
-            return held.token
+        if (token := self.at_hand()) is not None:
+            return token
         with self._exclusive(budget):
             held = self._held
             if held is None or self._now() >= held.expires_at:

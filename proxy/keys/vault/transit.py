@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any, NoReturn
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -22,7 +22,7 @@ from proxy.keys.guarded import read_public_file, shown
 from proxy.keys.material import read_certificates
 from proxy.keys.pairing import certified_key
 from proxy.keys.rsa_signer import spki_sha256
-from proxy.keys.source import KeySource, Lanes, LoadedKey
+from proxy.keys.source import Begun, KeySource, Lanes, LoadedKey
 from proxy.keys.unlock import Lock
 from proxy.keys.vault import kv
 from proxy.keys.vault.client import Budget, Vault
@@ -52,13 +52,18 @@ class TransitSigner:
 
     def sign(self, message: bytes) -> bytes:
         """Raises KeyUnusable within transit_timeout.  What comes back is verified: a bank must not see a bad one."""
-        settings = self._vault.settings
-        budget = Budget.of(settings.transit_timeout, settings.retries, total_s=settings.transit_timeout)
+        return self._vault.sign(self._path, self._body(message), partial(self._checked, message))
+
+    def begin(self, message: bytes, told: Callable[[Begun], None]) -> None:
+        """The same on the event loop (`Begins`, proxy/keys/source.py)."""
+        self._vault.first.begin(self._path, self._body(message), partial(self._checked, message), told)
+
+    def _body(self, message: bytes) -> dict[str, object]:
         given = hashlib.sha256(message).digest() if self._prehashed else message
-        body = {"input": base64.b64encode(given).decode(), "signature_algorithm": "pkcs1v15",
+        return {"input": binascii.b2a_base64(given, newline=False).decode(), "signature_algorithm": "pkcs1v15",
                 "prehashed": self._prehashed, "key_version": self._version}
-        with self._vault.tally.one_more_signing():
-            answer = self._vault.ask("transit_sign", self._path, body, budget=budget)
+
+    def _checked(self, message: bytes, answer: Mapping[str, Any]) -> bytes:
         signature = self._signature(answer.get("data"))
         try:
             self._public_key.verify(signature, message, _PADDING, _HASH)
@@ -67,11 +72,11 @@ class TransitSigner:
         return signature
 
     def _signature(self, data: object) -> bytes:
-        text = data.get("signature") if isinstance(data, Mapping) else None
+        text = data.get("signature") if isinstance(data, dict) else None
         if not isinstance(text, str) or not text.startswith(self._prefix):
             raise KeyUnusable("vault_refused", "the answer holds no signature by the version that was asked for")
         try:
-            return base64.b64decode(text.removeprefix(self._prefix), validate=True)
+            return binascii.a2b_base64(text.removeprefix(self._prefix), strict_mode=True)
         except (binascii.Error, ValueError):
             raise KeyUnusable("vault_refused", "the answer's signature is no base64") from None
 

@@ -106,7 +106,10 @@ def expired(token: bytes, now: float) -> float | None:
     except (msgspec.MsgspecError, NotBase64, ValueError, RecursionError):
         return None
     end = claims.get("exp") if isinstance(claims, dict) else None
-    return now - end if isinstance(end, int | float) and not isinstance(end, bool) else None
+    try:
+        return now - end if isinstance(end, int | float) and not isinstance(end, bool) else None
+    except OverflowError:       # JSON's numbers have no end
+        return None
 
 
 def echoed(answer: bytes, signed: bytes) -> tuple[str, ...]:

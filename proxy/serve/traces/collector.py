@@ -17,7 +17,7 @@ from proxy.serve.traces.settings import TraceSettings
 from proxy.serve.traces.spans import Spans
 
 _PATH: Final = "/v1/traces"
-_HEADER = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]+)[ \t]*[:=][ \t]*([ -~]+)")
+_HEADER = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]+)[ \t]*[:=][ \t]*([!-~][ -~]*)")
 _PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 
 
