@@ -307,6 +307,22 @@ async def test_who_does_not_speak_tls(scripted, linked):
     assert (await ask(linked(vault, secure=True))).clause == "it does not speak TLS"
 
 
+async def test_a_connection_that_is_gone_as_soon_as_it_is_there(scripted, linked, monkeypatch):
+    """Its end is told before whoever dialled it goes on."""
+    links = linked(await scripted())
+    connected = links._dialler.connected
+
+    async def gone(make, deadline):
+        link = await connected(make, deadline)
+        link.abort()
+        await eventually(lambda: not links.links)
+        await asyncio.sleep(0.01)
+        return link
+
+    monkeypatch.setattr(links._dialler, "connected", gone)
+    assert (await ask(links)).clause == "the connection broke"
+
+
 async def test_nobody_there(scripted, linked):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

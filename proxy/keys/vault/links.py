@@ -247,5 +247,7 @@ class Links:
         asked.dial = None
         if asked.over:
             link.abort()
-        else:
+        elif link.usable:
             link.carry(asked)
+        else:                       # it came and went within one turn: nobody would ever be told
+            asked.settle(Unreachable(BROKE))
