@@ -138,6 +138,15 @@ async def test_a_base_path_is_joined_without_a_double_slash(bank, start, base):
     assert bank.received[-1].verdict.signature_checked
 
 
+@pytest.mark.parametrize("path", ["/x%2f..%2F..%2f..%2fany", "/x%252f..%252f..%252f..%252fany", "/..%2fany",
+                                  "/%2e%2e%2fany", "/x%255c..%255c..%255cany", "/x%2f.%2e;a"])
+async def test_no_spelling_climbs_out_of_the_base_path(bank, start, path):
+    """Nobody means a dot segment, also where only a server that decodes slashes would see it."""
+    proxy = await start({"application": "shop", "upstream": f"https://127.0.0.1:{bank.port}/echo/eidas/1.0"})
+    assert (await proxy.ask(get(path))).problem == (400, "bad_target", "no")
+    assert bank.received.total == 0
+
+
 async def test_two_routes_to_two_banks(start, start_bank_later, files):
     proxy = await start({"prefix": "/echo/one", "application": "shop"},
                         {"prefix": "/echo/two", "application": "shop",
