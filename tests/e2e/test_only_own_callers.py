@@ -55,7 +55,7 @@ async def test_a_comment_in_a_token_file_is_no_token(bank, start_proxy, tmp_path
     assert (await proxy.ask(get("/echo", f"Proxy-Authorization: Bearer {TOKEN}"))).status == 200
 
 
-async def test_a_token_that_is_withdrawn_is_worth_nothing_on_a_connection_that_is_kept_either(bank, start_proxy, tmp_path):
+async def test_a_withdrawn_token_is_worth_nothing_on_a_connection_that_is_kept(bank, start_proxy, tmp_path):
     write_private(tmp_path / "token", TOKEN.encode() + b"\nanother\n")
     proxy = await start_proxy(bank, client_token_file=str(tmp_path / "token"))
     async with proxy.connect() as line:
