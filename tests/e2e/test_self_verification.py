@@ -56,7 +56,7 @@ async def test_a_signature_by_another_key_is_not_sent(bank, start_proxy, strange
 
 
 def _signing(proxy: Proxy) -> int:
-    return sum(threads.count for threads in proxy.running.gateway.sealing._threads.values())
+    return sum(threads.count for threads in proxy.running.gateway.sealing._sources.values())
 
 
 async def test_a_check_that_fails_itself_is_answered_at_once(bank, start_proxy, monkeypatch):

@@ -17,10 +17,9 @@ from proxy.audit.settings import AuditSettings
 from proxy.audit.verification import verify
 from proxy.config.model import Listener
 from tests.e2e.child import Child
-from tests.e2e.line import Cut, connected, post
 from tests.torture.figures import Figure, at_least, none_of, scaled
 from tests.torture.ground import Ground
-from tests.torture.outcomes import Books, word
+from tests.torture.outcomes import Books, keep_calling, request_id
 
 PROMISE = "SIGKILL"
 KILLS, CALLERS, SEED = 40, 10, 20261121
@@ -51,7 +50,7 @@ async def run(ground: Ground, size: float) -> list[Figure]:
             none_of(PROMISE, "files left that the configuration does not name", len(strays), kills, ", ".join(strays)),
             none_of(PROMISE, "breaks in the chain of the audit trail", broken, kills),
             none_of(PROMISE, "executed without an intent in the audit trail",
-                    len({*map(_id, executed)} - recorded), len(executed))]
+                    len({*map(request_id, executed)} - recorded), len(executed))]
 
 
 def _settings(ground: Ground, home: Path, *, workers: int) -> dict[str, object]:
@@ -63,7 +62,7 @@ def _settings(ground: Ground, home: Path, *, workers: int) -> dict[str, object]:
 async def _one_life(child: Child, path: str, calls: int, books: Books) -> int:
     """It is killed when about as many calls are over. -> how many of its processes go on"""
     enough = len(books.told) + calls
-    calling = [asyncio.create_task(_caller(child.port, f"{path}/{name}", books)) for name in range(CALLERS)]
+    calling = [asyncio.create_task(keep_calling(child.port, f"{path}/{name}", books, {})) for name in range(CALLERS)]
     while len(books.told) < enough:
         await asyncio.sleep(0.001)
     family = _descendants(child.process.pid)
@@ -74,31 +73,6 @@ async def _one_life(child: Child, path: str, calls: int, books: Books) -> int:
     while any(map(_lives, family)) and asyncio.get_running_loop().time() < deadline:
         await asyncio.sleep(0.02)
     return sum(map(_lives, family))
-
-
-async def _caller(port: int, path: str, books: Books) -> None:
-    number = 0
-    while True:
-        try:
-            async with connected(port) as line:
-                while True:
-                    number += 1
-                    target = f"{path}/{number}"
-                    try:
-                        answer = await line.ask(post(target, b"{}", f"X-Request-ID: {_id(target)}"))
-                    except Cut:
-                        books.told[target] = "cut"
-                        return
-                    books.told[target] = word(answer)
-                    if answer.all("Connection"):
-                        break
-        except (ConnectionError, OSError):
-            return
-
-
-def _id(target: str) -> str:
-    """The trail masks what looks like an account in a path, not the request's id."""
-    return target.removeprefix("/echo/").replace("/", "-")
 
 
 def _descendants(pid: int) -> list[int]:

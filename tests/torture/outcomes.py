@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -52,3 +53,30 @@ class Books:
 
     def summary(self) -> str:
         return ", ".join(f"{word} {count}" for word, count in sorted(Counter(self.told.values()).items()))
+
+
+def request_id(target: str) -> str:
+    """Of a call by keep_calling()."""
+    return target.strip("/").replace("/", "-")
+
+
+async def keep_calling(port: int, path: str, books: Books, began: dict[str, float]) -> None:
+    """Payments to path/1, path/2 and so on until nobody listens or a call is cut.  began: when each was (monotonic)."""
+    number = 0
+    while True:
+        try:
+            async with connected(port) as line:
+                while True:
+                    number += 1
+                    target = f"{path}/{number}"
+                    began[target] = time.monotonic()
+                    try:
+                        answer = await line.ask(post(target, b"{}", f"X-Request-ID: {request_id(target)}"))
+                    except Cut:
+                        books.told[target] = "cut"
+                        return
+                    books.told[target] = word(answer)
+                    if answer.all("Connection"):
+                        break
+        except (ConnectionError, OSError):
+            return                          # nobody listens: nothing was sent

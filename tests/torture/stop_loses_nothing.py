@@ -1,4 +1,4 @@
-"""SIGTERM with a hundred keep-alive callers, SIGKILL at any moment: no request is lost without a word.
+"""SIGTERM with a hundred keep-alive callers: no request is lost without a word.
 
 Inside the drain window every request that a caller managed to send is answered.  What a caller sends after the
 listener has closed was never accepted by the proxy, and is told by the kernel.
@@ -10,21 +10,19 @@ import asyncio
 import signal
 import time
 from dataclasses import dataclass, field
-from random import Random
 
 from tests.e2e.child import Child
-from tests.e2e.line import Cut, connected, post
 from tests.torture.figures import Figure, at_most, none_of, scaled
 from tests.torture.ground import Ground
-from tests.torture.outcomes import Books, word
+from tests.torture.outcomes import Books, keep_calling
 
 PROMISE = "stop and start"
-RUNS, KILLS, CALLERS, SEED = 50, 20, 100, 20261121
+RUNS, CALLERS = 50, 100
 WINDOW_S, GRACE_S = 0.5, 5.0
 
 
 async def run(ground: Ground, size: float) -> list[Figure]:
-    return [*await _terminated(ground, scaled(RUNS, size, least=1)), *await _killed(ground, scaled(KILLS, size))]
+    return await _terminated(ground, scaled(RUNS, size, least=1))
 
 
 @dataclass(slots=True)
@@ -38,24 +36,7 @@ class Crowd:
     signalled: float = float("inf")
 
     async def caller(self, name: int) -> None:
-        number = 0
-        while True:
-            try:
-                async with connected(self.port) as line:
-                    while True:
-                        number += 1
-                        target = f"/echo/stop/{self.run}/{name}/{number}"
-                        self.began[target] = time.monotonic()
-                        try:
-                            answer = await line.ask(post(target))
-                        except Cut:
-                            self.books.told[target] = "cut"
-                            return
-                        self.books.told[target] = word(answer)
-                        if answer.all("Connection"):
-                            break
-            except (ConnectionError, OSError):
-                return                          # nobody listens: nothing was sent
+        await keep_calling(self.port, f"/echo/stop/{self.run}/{name}", self.books, self.began)
 
     def failed_inside(self) -> list[str]:
         """Calls begun before the window ended that got no answer."""
@@ -93,23 +74,3 @@ async def busy(child: Child, number: int, callers: int = CALLERS) -> tuple[Crowd
     while len(crowd.books.told) < 3 * callers:
         await asyncio.sleep(0.005)
     return crowd, tasks
-
-
-async def _killed(ground: Ground, kills: int) -> list[Figure]:
-    """The same configuration starts again after each, with nothing to clean up by hand."""
-    random, calls, untold, cut = Random(SEED), 0, 0, 0
-    async with ground.bank(keep=200_000) as bank:
-        for number in range(kills):
-            async with ground.child(bank, quiet=True, ca_directory=str(ground.client_ca)) as child:
-                crowd = Crowd(child.port, RUNS + number)
-                tasks = [asyncio.create_task(crowd.caller(name)) for name in range(10)]
-                await asyncio.sleep(random.random() * 0.2)
-                child.signal(signal.SIGKILL)
-                await child.ended()
-                await asyncio.gather(*tasks)
-            calls += len(crowd.books.told)
-            cut += sum(said == "cut" for said in crowd.books.told.values())
-            crowd.books.compare(execution.target for execution in bank.executions)
-            untold += len(crowd.books.twice) + len(crowd.books.lost)
-    return [none_of(PROMISE, f"executed twice, or lost without a word, {kills} × SIGKILL and a start after it", untold,
-                    calls, f"{cut} callers were cut off")]
