@@ -191,8 +191,7 @@ def _given(kind: inspect.UnionType) -> inspect.Type:
 
 
 def _range(kind: inspect.IntType | inspect.FloatType) -> str:
-    if kind.le is not None:
+    if kind.ge is not None and kind.le is not None:
         return f" from {kind.ge} to {kind.le}"
-    if kind.ge is not None:
-        return f" of at least {kind.ge:g}"
-    return " greater than 0" if kind.gt is not None else ""
+    bounds = ((" of at least", kind.ge), (" greater than", kind.gt), (" of at most", kind.le))
+    return " and".join(f"{words} {bound}" for words, bound in bounds if bound is not None).replace(" and of", " and")
