@@ -144,7 +144,7 @@ class Pool:
             channel.retire()
             self._dial()
             return
-        for _ in range(len(self._waiting)):
+        for _ in range(len(self._waiting) if self._waiting and channel.quiet else 0):
             ticket = self._waiting.popleft()
             if ticket.done:
                 continue
