@@ -1,4 +1,4 @@
-"""Callers that send several requests ahead, in any segments, and leave at any moment, while the bank misbehaves at random.
+"""Callers that send several requests ahead, in any segments, and leave at any moment, before a bank that misbehaves.
 
 Each answer that one of them still hears must be the one to its own request, and what it says must be what the bank did;
 so must the log, which alone tells of those that nobody waited for.
@@ -24,8 +24,8 @@ from tests.torture.outcomes import Books, word
 PROMISE = "callers that send ahead"
 CONNECTIONS, AT_ONCE, AHEAD, SEED = 3000, 40, 5, 20261121
 METHODS = ("POST", "PUT", "PATCH", "DELETE")
-FAULTS = ("close_after", "reset_after", "close_before", "reset_before", "cut_head", "cut_body", "unsolicited", "interim",
-          "close_idle", "close_announced", "length_long", "delay")
+FAULTS = ("close_after", "reset_after", "close_before", "reset_before", "cut_head", "cut_body", "unsolicited",
+          "interim", "close_idle", "close_announced", "length_long", "delay")
 
 
 @dataclass(slots=True)
