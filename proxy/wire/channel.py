@@ -85,7 +85,7 @@ class Channel(asyncio.Protocol):
     @property
     def usable(self) -> bool:
         """A write on a connection that is closing vanishes without a word."""
-        return self.phase is Phase.IDLE and not self.transport.is_closing() and self.quiet
+        return self.phase is Phase.IDLE and not self.transport.is_closing()
 
     @property
     def quiet(self) -> bool:

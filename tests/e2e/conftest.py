@@ -22,7 +22,7 @@ from tests.e2e.through import Ran, make_authority, run, write_token
 
 # What these prove hangs on how a transport ends, and there the two loops differ.
 BOTH_LOOPS = ("test_cut_answers_are_not_ended", "test_nothing_is_executed_twice", "test_timeouts",
-              "test_callers_that_leave")
+              "test_callers_that_leave", "test_callers_that_close_early")
 
 
 def pytest_asyncio_loop_factories(config, item):
