@@ -91,7 +91,8 @@ class Doors:
                 self.tokens[listener.client_token_file] = TokenFile(
                     listener.client_token_file, allow_group_read=config.token_allow_group_read)
             if listener.tls is not None:
-                self._tls[name] = listener.tls, TlsDoor(tls_context(listener.tls), telemetry)
+                self._tls[name] = listener.tls, TlsDoor(tls_context(listener.tls), telemetry,
+                                                        _authorities(listener.tls))
         self._seen = self._contents()
 
     async def open(self, server: Server, name: str, listener: Listener) -> list[Bound]:
@@ -169,14 +170,19 @@ class Doors:
             return False
         self._seen = contents
         try:
-            fresh = [(door, tls_context(settings)) for settings, door in self._tls.values()]
+            fresh = [(door, tls_context(settings), _authorities(settings)) for settings, door in self._tls.values()]
         except KeyUnusable as error:
             self.trouble = error
             raise
         self.trouble = None
-        for door, context in fresh:
-            door.context = context
+        for door, context, authorities in fresh:
+            door.context, door.authorities = context, authorities
         return True
+
+    def part(self) -> None:
+        """After a reload, on the loop: from clients whose authorities are others now."""
+        for _, door in self._tls.values():
+            door.part()
 
     def _contents(self) -> tuple[bytes, ...]:
         paths = [path for tls, _ in self._tls.values()
@@ -243,6 +249,10 @@ def _content(path: str) -> bytes:
         return read_public_file(path)
     except KeyUnusable:
         return b""
+
+
+def _authorities(settings: ListenerTls) -> bytes:
+    return _content(settings.client_ca_file) if settings.client_ca_file is not None else b""
 
 
 def _remove_abandoned(path: Path) -> None:

@@ -143,11 +143,14 @@ class Reloads:
     async def _reload_doors(self) -> tuple[bool, KeyUnusable | None]:
         """-> whether they changed, and why nobody knows."""
         try:
-            return await self._lane.do(self._doors.reload), None
+            changed = await self._lane.do(self._doors.reload)
         except KeyUnusable as unusable:
             error = unusable
         except TimeoutError:
             error = KeyUnusable("key_unreadable", f"reading did not end within {LONGEST_READ_S:g} seconds")
+        else:
+            self._doors.part()
+            return changed, None
         log.warning("listeners: reload failed, the old certificates stay (%s): %s", error.code, error)
         return False, error
 

@@ -41,8 +41,8 @@ class ListenerTls(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     client_ca_file: Annotated[str | None, Meta(description=(
         "PEM file of authorities; a caller must then present a certificate that one of them has signed."))] = None
     client_names: Annotated[tuple[str, ...], Meta(description=(
-        "DNS names, URIs or common names of client certificates that may call; empty: all that `client_ca_file` "
-        "covers."))] = ()
+        "DNS names or URIs of client certificates that may call, or common names of those that have neither; empty: "
+        "all that `client_ca_file` covers."))] = ()
     allow_group_read: Annotated[bool, Meta(description=(
         "Accept a key file that its group can read, as a Kubernetes fsGroup makes it."))] = False
 

@@ -23,7 +23,7 @@ class Rule:
     "*" stands for one or more bytes within a segment, "**" for anything, slashes included.  No methods: all of them.
     """
 
-    __slots__ = ("_fits", "methods", "text")
+    __slots__ = ("_fits", "_fits_reading", "methods", "text")
 
     def __init__(self, text: str) -> None:
         """Raises ValueError with a sentence when text is not a rule."""
@@ -38,17 +38,23 @@ class Rule:
         if unknown:
             raise ValueError(f"{sorted(unknown)[0].decode()} is not a method that is signed")
         self.text = text
-        self._fits = _matcher(match["path"])
+        path = match["path"].encode()
+        self._fits, self._fits_reading = _matcher(path), _matcher(other_reading(path))
 
     def allows(self, method: bytes, path: bytes) -> bool:
         return method in self.methods and bool(self._fits(path))
 
+    def allows_reading(self, method: bytes, reading: bytes) -> bool:
+        """reading: as other_reading() gives it of a path."""
+        return method in self.methods and bool(self._fits_reading(reading))
 
-def _matcher(path: str) -> Callable[[bytes], object]:
+
+def _matcher(path: bytes) -> Callable[[bytes], object]:
     """A regular expression is quicker, and linear where no segment has two stars."""
-    if all(len(_STARS.findall(segment)) <= 1 for segment in path.split("/")):
-        return re.compile(_glob(path).encode()).fullmatch
-    return Glob(path.encode()).fits
+    text = path.decode("latin-1")
+    if all(len(_STARS.findall(segment)) <= 1 for segment in text.split("/")):
+        return re.compile(_glob(text).encode("latin-1")).fullmatch
+    return Glob(path).fits
 
 
 def _glob(path: str) -> str:
@@ -74,6 +80,12 @@ class Access:
                                         "set allow_encoded_slash to send it")
         if not any(rule.allows(method, path) for rule in self._rules):
             raise Refused("route_denied", self._nearly(method, path))
+        if (b"%" in path or b";" in path) and not self._encoded_slash:
+            self._check_reading(method, other_reading(path))
+
+    def _check_reading(self, method: bytes, reading: bytes) -> None:
+        if not any(rule.allows_reading(method, reading) for rule in self._rules):
+            raise Refused("bad_target", "an escape or ';' in the path hides another path, which no rule lets pass")
 
     def _nearly(self, method: bytes, path: bytes) -> str:
         """What a reader of the list may have overlooked, or nothing."""

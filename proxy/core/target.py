@@ -20,6 +20,7 @@ _PARAMETERS = re.compile(rb";|%(?:25)*3b", re.IGNORECASE)
 _ANY_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 _ROUNDS = 4
 _SLASH = re.compile(rb"%2f", re.IGNORECASE)
+_SEPARATOR = re.compile(rb"/|%(?:25)*(?:2f|5c)", re.IGNORECASE)
 
 
 def origin_form(target: bytes) -> bytes:
@@ -57,7 +58,7 @@ def _refuse_bytes(target: bytes) -> None:
 def _refuse_path(path: bytes) -> None:
     if b"//" in path:
         raise Refused("bad_target", "a double slash ('//') in the path, which the bank refuses to verify")
-    for segment in path.split(b"/"):
+    for segment in _SEPARATOR.split(path):      # "x%2f..": a server that decodes slashes would climb
         # "..;x" and "%252e." are dot segments to servers that strip path parameters, or decode twice.
         if _DOT.sub(b".", _PARAMETERS.split(segment, maxsplit=1)[0]) in (b".", b".."):
             raise Refused("bad_target", "a '.' or '..' path segment")

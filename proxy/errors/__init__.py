@@ -234,7 +234,9 @@ class ProxyError(Exception):
 
 
 class Refused(ProxyError):
-    """The request is refused before anything was signed."""
+    """The request is refused before anything was signed.  last: its connection ends with that."""
+
+    last = False
 
 
 class UpstreamFailed(ProxyError):

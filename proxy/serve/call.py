@@ -76,6 +76,10 @@ class Call:
 
     # --- wire.ticket.Call
 
+    @property
+    def left(self) -> bool:
+        return self._resigning.first is None and self.connection is not None and self.connection.left
+
     def seal(self, ticket: Ticket) -> bytes | None:
         recording = self._recording
         draft = recording.draft
@@ -273,8 +277,7 @@ class Call:
 
     def gone(self) -> None:
         """The caller went away: before anything was written the call is off; after, its outcome is awaited."""
-        self.connection = None
-        ticket = self._ticket
+        ticket, self.connection = self._ticket, None
         if ticket is None or ticket.cancel():
             self._record("client_gone", sent="no" if self._resigning.first is None else "yes")
         elif self._recording.response is not None:

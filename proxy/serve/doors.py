@@ -29,17 +29,24 @@ _WHY: dict[Failure, str] = {
 
 
 class TlsDoor:
-    """Accepts on one listener.  context: for the next caller; a reload puts another in its place."""
+    """Accepts on one listener.  context: for the next caller; a reload puts another in its place.  authorities: what
+    that one checks clients' certificates against."""
 
-    def __init__(self, context: ssl.SSLContext, telemetry: Telemetry) -> None:
+    def __init__(self, context: ssl.SSLContext, telemetry: Telemetry, authorities: bytes = b"") -> None:
         self.context = context
+        self.authorities = authorities
         self._telemetry = telemetry
+        self._server: Server | None = None
 
     def accept(self, server: Server, listener: str) -> Entry:
         """As wire.server.Accept."""
+        self._server = server
+        authorities = self.authorities
+
         def arrived(tls: ssl.SSLObject) -> Connection:
             self._telemetry.handshakes.add((listener, "ok"))
-            return Connection(server, listener, Inside(certificate_names(tls.getpeercert() or {})))
+            return Connection(server, listener, Inside(certificate_names(tls.getpeercert() or {}),
+                                                          lambda: self.authorities == authorities))
 
         def failed(entry: Entry, failure: Failure) -> bytes:
             self._telemetry.handshakes.add((listener, failure))
@@ -48,15 +55,23 @@ class TlsDoor:
 
         return Entry(server, self.context, arrived, failed=failed)
 
+    def part(self) -> None:
+        """Ends the idle connections of those whose certificates other authorities have vouched for; the others end with
+        their next request."""
+        for connection in list(self._server.connections) if self._server is not None else ():
+            inside = getattr(connection, "inside", None)
+            if isinstance(inside, Inside) and connection.idle and not inside.known():
+                connection.close()
+
 
 def certificate_names(certificate: Mapping[str, object]) -> tuple[str, ...]:
-    """certificate: as SSLObject.getpeercert() gives it.  URIs and DNS names first, then the common name."""
+    """certificate: as SSLObject.getpeercert() gives it.  URIs, then DNS names; the common name only where there is none
+    of them, as many authorities let whoever asks choose it (RFC 9525 section 2)."""
     found = [(kind, value) for kind, value in _pairs(certificate.get("subjectAltName")) if kind in ("URI", "DNS")]
     subject = certificate.get("subject")
-    for part in subject if isinstance(subject, tuple) else ():
+    for part in subject if isinstance(subject, tuple) and not found else ():
         found += [pair for pair in _pairs(part) if pair[0] == "commonName"]
-    order = ("URI", "DNS", "commonName")
-    return tuple(dict.fromkeys(value for _, value in sorted(found, key=lambda pair: order.index(pair[0]))))
+    return tuple(dict.fromkeys(value for _, value in sorted(found, key=lambda pair: pair[0] != "URI")))
 
 
 def _pairs(value: object) -> list[tuple[str, str]]:

@@ -19,7 +19,7 @@ from proxy.core.secret import Secret
 from proxy.core.target import origin_form, path_of
 from proxy.errors import Refused
 from proxy.serve.gate import Gate
-from proxy.serve.inside import DEFAULT_PORTS, Inside, Tunnelled
+from proxy.serve.inside import DEFAULT_PORTS, Tunnelled, clients_of
 from proxy.serve.route import Route
 from proxy.wire.connection import Connection
 
@@ -50,7 +50,7 @@ class Entrance:
     def __init__(self, routes: RouteTable[Route], policy: DestinationPolicy, *, banks: frozenset[str],
                  is_own: Callable[[Destination], bool]) -> None:
         self._banks = banks
-        self.gate = Gate(())
+        self.gate = Gate((), tokens=tuple)      # nobody, until the listener is open
         self._routes = routes
         self._hosts = HostTable(routes)
         self._policy = policy
@@ -62,11 +62,11 @@ class Entrance:
         Raises Refused.
         """
         inside = connection.inside
+        clients = clients_of(connection) if inside is not None else ()
         if isinstance(inside, Tunnelled):
             inside.check(request)
             self.gate.recheck(request, inside.presented)
             return self._at_bank(inside.host, inside.port, request)
-        clients = inside.clients if isinstance(inside, Inside) else ()
         if request.scheme:
             return self._absolute(request, clients)
         self.gate.check(request, connection.local, clients)
@@ -99,7 +99,7 @@ class Entrance:
         inside = connection.inside
         if isinstance(inside, Tunnelled):
             raise Refused("method_not_supported", "a tunnel inside a tunnel")
-        presented = self.gate.check_forward(request, inside.clients if isinstance(inside, Inside) else ())
+        presented = self.gate.check_forward(request, clients_of(connection))
         destination = read_authority(request.target, default_port=None)
         if destination.host not in self._hosts:
             return self._elsewhere(destination)

@@ -97,6 +97,10 @@ class Forward:
 
     # --- wire.ticket.Call
 
+    @property
+    def left(self) -> bool:
+        return self.connection is not None and self.connection.left
+
     def seal(self, ticket: Ticket) -> bytes:
         self._sent_at = perf_counter()
         raw = unsigned(self.request)

@@ -17,14 +17,16 @@ DEFAULT_PORTS = {b"http": 80, b"https": 443}
 
 
 class Inside:
-    """clients: names in the client's certificate, the most telling first.  form: how requests in it were asked for."""
+    """clients: names in the client's certificate, the most telling first.  known: whether the authorities that count
+    now are those that its certificate was checked against.  form: how requests in it were asked for."""
 
     form: Form = ""
 
-    __slots__ = ("clients",)
+    __slots__ = ("clients", "known")
 
-    def __init__(self, clients: tuple[str, ...] = ()) -> None:
+    def __init__(self, clients: tuple[str, ...] = (), known: Callable[[], bool] = lambda: True) -> None:
         self.clients = clients
+        self.known = known
 
     def over(self, requests: int) -> None:
         """The connection has ended.  requests: that came in it."""
@@ -41,13 +43,13 @@ class Tunnelled(Inside):
     __slots__ = ("_names", "_other_name", "_scheme", "_unused", "host", "port", "presented")
 
     def __init__(self, destination: Destination, port: int, *, secure: bool, presented: Secret,
-                 asked: str | None = None, clients: tuple[str, ...] = (),
+                 asked: str | None = None, outer: Inside | None = None,
                  unused: Callable[[], None] = lambda: None) -> None:
         """destination: what CONNECT said.  secure: False where it is the bank's http port, so that http is spoken.
         presented: the credentials of its CONNECT.  asked: the TLS server name (RFC 6066 section 3), None for none.
-        unused: called when it ends without a request.
+        outer: what is known of the connection that it was asked for on.  unused: called when it ends without a request.
         """
-        super().__init__(clients)
+        super().__init__(*((outer.clients, outer.known) if outer is not None else ()))
         self._unused = unused
         self.presented = presented
         self.host, self.port = destination.host, port
@@ -78,6 +80,18 @@ def _names(destination: Destination) -> frozenset[bytes]:
 def bracketed(host: str) -> str:
     """As it stands in a URI or a Host header (RFC 3986 section 3.2.2)."""
     return f"[{host}]" if ":" in host else host
+
+
+def clients_of(connection: Caller) -> tuple[str, ...]:
+    """The names in the client's certificate.  Raises Refused("client_not_allowed")."""
+    inside = connection.inside
+    if not isinstance(inside, Inside):
+        return ()
+    if not inside.known():
+        refused = Refused("client_not_allowed", "client_ca_file has changed since it connected; connect again")
+        refused.last = True
+        raise refused
+    return inside.clients
 
 
 def form_of(connection: Caller, request: Request) -> Form:

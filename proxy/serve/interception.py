@@ -82,9 +82,9 @@ class Opening:
 
     def _inner(self, asked: str | None) -> Connection:
         outer, to = self._connection, self._to
-        clients = outer.inside.clients if isinstance(outer.inside, Inside) else ()
         inside = Tunnelled(to.destination, to.port, secure=to.secure, presented=to.presented, asked=asked,
-                           clients=clients, unused=partial(_unused, outer.peer, to.destination.host))
+                           outer=outer.inside if isinstance(outer.inside, Inside) else None,
+                           unused=partial(_unused, outer.peer, to.destination.host))
         return Connection(outer.server, outer.listener, inside, outer)
 
     def _failed(self, entry: Entry, failure: Failure) -> bytes:

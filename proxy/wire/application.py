@@ -31,6 +31,10 @@ class Caller(Protocol):
     def sent(self) -> bool:
         """Whether a byte of the answer in hand has been written."""
 
+    @property
+    def left(self) -> bool:
+        """Whether it sends no more, and has perhaps given up."""
+
     def start(self, line: bytes, fields: bytes, *, unframed: bool) -> None: ...
     def body(self, data: bytes) -> None: ...
     def flush(self) -> None: ...

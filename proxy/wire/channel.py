@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from proxy.errors import Refused
 from proxy.wire.answer import AnswerReader
+from proxy.wire.flow import has_arrived
 from proxy.wire.limits import Limits, Timeouts
 
 if TYPE_CHECKING:
@@ -85,6 +86,12 @@ class Channel(asyncio.Protocol):
     def usable(self) -> bool:
         """A write on a connection that is closing vanishes without a word."""
         return self.phase is Phase.IDLE and not self.transport.is_closing()
+
+    @property
+    def quiet(self) -> bool:
+        """Whether its peer has said nothing since its last answer: what has come is read later, as if it were the
+        answer to what is written now.  A fresh one may have things of TLS to read."""
+        return not self.used or not has_arrived(self.transport)
 
     # --- a request's way out
 
@@ -207,12 +214,15 @@ class Channel(asyncio.Protocol):
         self._go_on(ticket.follower, reusable=reusable)
 
     def _go_on(self, follower: Ticket | None, *, reusable: bool) -> None:
-        if follower is not None and not reusable:
-            self.pool.again(follower, reserved=True)
-        elif follower is not None:
+        if follower is None:
+            if reusable:
+                self.pool.free(self)
+        elif reusable and self.quiet:
             follower.take(self)
-        elif reusable:
-            self.pool.free(self)
+        else:
+            if reusable:
+                self.retire()
+            self.pool.again(follower, reserved=True)
 
     def retire(self) -> None:
         self.phase = Phase.CLOSED

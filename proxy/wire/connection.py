@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 from proxy.core.message import CHUNKED, Request
 from proxy.errors import Refused
 from proxy.wire.application import Answer
-from proxy.wire.flow import Tap, hand_over
+from proxy.wire.flow import Tap, hand_over, has_ended
 from proxy.wire.parting import Parting, State
 from proxy.wire.reader import RequestReader, Step
 from proxy.wire.reply import Reply
@@ -150,7 +150,7 @@ class Connection(Parting):
         try:
             self.server.application.admit(self, request)
         except Refused as error:
-            if request.length == CHUNKED or (request.expect and request.length):
+            if error.last or request.length == CHUNKED or (request.expect and request.length):
                 raise           # its body is not worth decoding, or was not sent yet
             self._refusal = error
             return
@@ -231,6 +231,11 @@ class Connection(Parting):
     def sent(self) -> bool:
         """Whether a byte of the answer in hand has been written."""
         return self._reply.sent
+
+    @property
+    def left(self) -> bool:
+        """Whether the caller has ended its side; while its next request waits here, nobody reads that."""
+        return self._eof or (self._tap.paused and has_ended(self.transport))
 
     # --- between two requests
 

@@ -6,6 +6,7 @@ Nothing of a request is written here, so every failure is truthfully "not sent".
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import ssl
 from base64 import b64encode
@@ -23,6 +24,9 @@ _NAMES = 512
 """Names whose addresses are remembered: other hosts' names come from callers."""
 ADDRESSES = 4
 """How many of a name's addresses are tried."""
+_OURS = {errno.EMFILE: "this process may open no more files", errno.ENFILE: "this machine may open no more files",
+         errno.EADDRNOTAVAIL: "no local port is free"}
+"""What no bank can do anything for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +178,13 @@ class Dialer:
             await attach(sock, protocol)
             return
         self._resolver.forget(host, port)
-        raise UpstreamFailed("upstream_connect", sent="no") from last
+        detail = _OURS.get(last.errno or 0, "") if last is not None else ""
+        raise UpstreamFailed("upstream_connect", detail, sent="no") from last
+
+
+def is_ours(error: BaseException) -> bool:
+    """Whether a connection failed for something that this machine lacks; the bank may be well."""
+    return isinstance(error.__cause__, OSError) and error.__cause__.errno in _OURS
 
 
 async def connect(family: int, address: str, port: int) -> socket.socket:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER on, for no time at all: close() sends RST."""
+_ENDS = select.POLLHUP | select.POLLERR | getattr(select, "POLLRDHUP", 0)
 
 
 class Tap:
@@ -67,9 +68,19 @@ def reset(transport: asyncio.Transport) -> None:
 
 def has_arrived(transport: asyncio.Transport) -> bool:
     """Whether the kernel holds something of the peer that the loop has not read yet: bytes, or its end."""
+    return _shows(transport, select.POLLIN)
+
+
+def has_ended(transport: asyncio.Transport) -> bool:
+    """Whether the peer sends no more, as far as the kernel knows: for a transport that does not read, which is told of
+    no end."""
+    return _shows(transport, _ENDS)
+
+
+def _shows(transport: asyncio.Transport, events: int) -> bool:
     sock = transport.get_extra_info("socket")
-    if sock is None:
+    if sock is None or sock.fileno() < 0:
         return False
-    waiting = select.poll()
-    waiting.register(sock.fileno(), select.POLLIN)
-    return bool(waiting.poll(0))
+    looking = select.poll()
+    looking.register(sock.fileno(), events)
+    return bool(looking.poll(0))

@@ -18,7 +18,7 @@ from typing import Protocol
 from proxy.errors import UpstreamFailed
 from proxy.wire.breaker import Breaker, BreakerSettings
 from proxy.wire.channel import Channel
-from proxy.wire.dial import Dialer, Origin
+from proxy.wire.dial import Dialer, Origin, is_ours
 from proxy.wire.limits import Limits, Timeouts
 from proxy.wire.patience import Patience
 from proxy.wire.ticket import Call, Ticket
@@ -69,11 +69,17 @@ class Pool:
 
     def _reusable(self, ticket: Ticket) -> Channel | None:
         oldest = float("-inf") if ticket.safe else self._youngest()
-        while self._idle and self._idle[-1].idle_since > oldest:
+        found, speaking = None, []
+        while found is None and self._idle and self._idle[-1].idle_since > oldest:
             channel = self._idle.pop()
-            if channel.usable:
-                return channel
-        return None
+            if not channel.usable:
+                continue
+            if channel.quiet:
+                found = channel
+            else:                           # what it has said is read in a moment, and was perhaps about TLS alone
+                speaking.append(channel)
+        self._idle += reversed(speaking)
+        return found
 
     def _youngest(self) -> float:
         """Since when a connection may have been idle to carry a call that must not be sent twice."""
@@ -102,7 +108,8 @@ class Pool:
         error = task.exception()
         if error is not None:
             self._watch.connection("connect_failed")
-            self.suffered()
+            if not is_ours(error):
+                self.suffered()
             self._connect_failed(error if isinstance(error, UpstreamFailed)
                                  else UpstreamFailed("internal_error", type(error).__name__, sent="no"))
         self._dial()
@@ -144,7 +151,7 @@ class Pool:
             channel.retire()
             self._dial()
             return
-        for _ in range(len(self._waiting)):
+        for _ in range(len(self._waiting) if self._waiting and channel.quiet else 0):
             ticket = self._waiting.popleft()
             if ticket.done:
                 continue

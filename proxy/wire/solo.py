@@ -69,9 +69,9 @@ class Solo:
         if self._channel is not None:
             return
         self._solos.live.discard(self)
+        error = None if task.cancelled() else task.exception()
         if task.cancelled() or self.ticket.done:
             return
-        error = task.exception()
         self.ticket.done = True
         known = isinstance(error, Refused | UpstreamFailed)
         failure = error if known else UpstreamFailed("internal_error", type(error).__name__, sent="no")

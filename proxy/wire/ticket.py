@@ -6,12 +6,16 @@ import asyncio
 from typing import Protocol
 
 from proxy.core.message import Response
-from proxy.errors import ProxyError, Sent, UpstreamFailed
+from proxy.errors import ProxyError, Refused, Sent, UpstreamFailed
 from proxy.wire.channel import Channel, Home
 
 
 class Call(Protocol):
     """One call's side of the pool: gives the bytes when asked, and is told the answer."""
+
+    @property
+    def left(self) -> bool:
+        """Whether its caller has gone, or says no more, before anything was sent."""
 
     def seal(self, ticket: Ticket) -> bytes | None:
         """The whole request for this attempt, or None: ticket.deliver() comes later.  Raises ProxyError."""
@@ -47,6 +51,7 @@ class Ticket:
         """This connection is ours: seal for it and write."""
         channel.reserve(self)
         try:
+            self._require_caller()
             data = self.sink.seal(self)
         except ProxyError as error:
             self._withdraw(error)
@@ -68,7 +73,17 @@ class Ticket:
         if isinstance(outcome, ProxyError):
             self._withdraw(outcome)
         elif not channel.transport.is_closing():    # else it would vanish: the channel's end finds another one
-            channel.write(outcome)
+            try:
+                self._require_caller()
+            except Refused as error:
+                self._withdraw(error)
+            else:
+                channel.write(outcome)
+
+    def _require_caller(self) -> None:
+        """Raises Refused("caller_closed"): one that has given up, and will call again, must not pay twice."""
+        if not self.written and self.sink.left:
+            raise Refused("caller_closed")
 
     def _withdraw(self, error: ProxyError) -> None:
         channel, self.channel = self.channel, None

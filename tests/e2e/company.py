@@ -15,7 +15,7 @@ from proxy.emulator.authority import write_private
 
 
 class Company:
-    """Writes ca.pem, and for each name NAME.crt and NAME.key, into directory."""
+    """Writes ca.pem, and for each name NAME.crt and NAME.key, into directory.  pem: the authority's."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -23,7 +23,8 @@ class Company:
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a company's authority")])
         certificate = self._builder(self._name, self._key).add_extension(
             x509.BasicConstraints(ca=True, path_length=0), critical=True).sign(self._key, SHA256())
-        (directory / "ca.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+        self.pem = certificate.public_bytes(Encoding.PEM)
+        (directory / "ca.pem").write_bytes(self.pem)
 
     def _builder(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
         now = datetime.now(UTC)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.e2e.line import eventually, get, post
+from tests.e2e.line import eventually, get, post, reset
 from tests.e2e.peers import silent_peer
 
 CLOSED = (400, "caller_closed", "no")
@@ -118,3 +118,45 @@ async def test_a_half_close_after_sending_still_gets_its_answer(bank, proxy, raw
     record = await proxy.lines.last()
     assert (record.outcome, record.sent) == ("answered", "yes")
     assert bank.executions.total == 1
+
+
+def held(proxy) -> bool:
+    """Whether a second request waits behind the one in hand, so that nothing more is read from its caller."""
+    return any(connection._tap.paused for connection in proxy.running.server.connections)
+
+
+LEAVING = {"close": lambda line: line.writer.close(), "reset": reset}
+
+
+@pytest.mark.parametrize("leave", LEAVING.values(), ids=LEAVING)
+async def test_a_caller_that_has_sent_ahead_and_goes_while_it_waits_in_line(bank, busy, leave):
+    """Nobody reads its end of the connection, as its next request waits there."""
+    proxy, first = busy
+    async with proxy.connect() as second:
+        await waiting(proxy, second)
+        await second.send(post("/echo/ahead"))
+        await eventually(lambda: held(proxy))
+        leave(second)
+        bank.faults.release()
+        assert (await first.answer()).status == 200
+        record = await proxy.lines.last(2)
+        assert (record.code, record.sent, record.attempts) == ("caller_closed", "no", 0)
+        await eventually(lambda: len(proxy.running.server.connections) == 1)
+    assert (await first.ask(get("/echo/third"))).status == 200
+    assert [one.target for one in bank.executions] == ["/echo/first", "/echo/third"]
+    assert proxy.running.gateway.in_flight == 0
+
+
+@pytest.mark.parametrize("leave", LEAVING.values(), ids=LEAVING)
+async def test_what_was_sent_ahead_by_a_caller_that_has_gone_meanwhile(bank, proxy, leave):
+    bank.faults.add("stall", path="/echo/first")
+    async with proxy.connect() as line:
+        await line.send(post("/echo/first"))
+        await bank.until(lambda: bank.faults.taken == 1)
+        await line.send(post("/echo/ahead"))
+        await eventually(lambda: held(proxy))
+        leave(line)
+        bank.faults.release()
+        await eventually(lambda: not proxy.running.server.connections)
+    assert (await proxy.ask(get("/echo/third"))).status == 200
+    assert [one.target for one in bank.executions] == ["/echo/first", "/echo/third"]

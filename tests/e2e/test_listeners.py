@@ -96,6 +96,58 @@ async def test_only_the_named_clients(bank, start_proxy, company):
     assert bank.received.total == 1
 
 
+async def test_a_common_name_does_not_stand_for_the_names_that_the_authority_has_checked(bank, start_proxy, tmp_path):
+    """Many authorities let whoever asks choose it (RFC 9525 section 2: no fallback to it beside a name of its kind)."""
+    ours = Company(tmp_path)
+    ours.server("server", "localhost")
+    ours.client("reports", x509.UniformResourceIdentifier("spiffe://company/reports"),
+                common_name="spiffe://company/payments")
+    ours.client("old")
+    proxy = await start_proxy(bank, tls=settings(tmp_path, client_names=("spiffe://company/payments", "old")))
+    async with by_tls(proxy, tmp_path, "reports") as line:
+        assert (await line.ask(get("/echo"))).problem == (403, "client_not_allowed", "no")
+    assert bank.received.total == 0
+    async with by_tls(proxy, tmp_path, "old") as line:
+        assert (await line.ask(get("/echo"))).status == 200
+
+
+@pytest.mark.parametrize("form", ["reverse", "tunnel"])
+async def test_a_connection_of_a_client_whose_authority_was_taken_away_is_asked_to_connect_again(
+        bank, start_proxy, company, tmp_path, form):
+    """A token that is taken away counts no more for the next request of a connection that is kept; nor does an
+    authority."""
+    authorities = tmp_path / "authorities.pem"
+    authorities.write_bytes((company / "ca.pem").read_bytes())
+    proxy = await start_proxy(bank, tls=settings(company, client_ca_file=str(authorities)),
+                              ca_directory=str(tmp_path / "ca"))
+    async with by_tls(proxy, company, "payments") as outer, by_tls(proxy, company, "reports") as idle:
+        line = outer
+        if form == "tunnel":
+            assert (await outer.ask(connect(f"{BANK_NAME}:443"), bodiless=True)).status == 200
+            inside = Inside(outer, trusting(proxy), BANK_NAME)
+            await outer.send(inside.hello())
+            await inside.shake()
+            line = Line(inside.plain, inside)
+        raw = post("/echo/begun", b"12", host=BANK_NAME if form == "tunnel" else "localhost")
+        assert (await line.ask(raw)).status == 200
+        assert (await idle.ask(get("/echo"))).status == 200
+        await proxy.running.reload()                # the same authorities: nobody has to go
+        await line.send(raw[:-1])
+        await eventually(lambda: proxy.running.server.buffered)
+        (tmp_path / "other").mkdir()
+        authorities.write_bytes(Company(tmp_path / "other").pem)
+        await proxy.running.reload()
+        assert await idle.rest() == b""             # it had nothing in hand, so nothing is lost
+        await line.send(raw[-1:])                   # this one had been let in
+        assert (await line.answer()).status == 200
+        answer = await line.ask(raw)
+        assert answer.problem == (403, "client_not_allowed", "no")
+        assert answer["Connection"] == "close"
+        if form == "tunnel":
+            await inside.close()
+    assert bank.executions.count("POST") == 2
+
+
 async def test_a_certificate_and_a_token_where_both_are_asked_for(bank, start_proxy, company, tmp_path):
     write_private(tmp_path / "token", TOKEN.encode())
     proxy = await start_proxy(bank, tls=settings(company), client_token_file=str(tmp_path / "token"))

@@ -46,6 +46,27 @@ async def test_a_web_page_is_refused(bank, proxy, listener, sign):
     assert bank.received.total == 0
 
 
+async def test_a_comment_in_a_token_file_is_no_token(bank, start_proxy, tmp_path):
+    write_private(tmp_path / "token", b"# of the shop\n%b\n  #%b\n" % (TOKEN.encode(), TOKEN.encode()))
+    proxy = await start_proxy(bank, client_token_file=str(tmp_path / "token"))
+    for guess in ("# of the shop", "of the shop", f"#{TOKEN}"):
+        assert (await proxy.ask(get("/echo", f"Proxy-Authorization: Bearer {guess}"))).status == 401
+    assert bank.received.total == 0
+    assert (await proxy.ask(get("/echo", f"Proxy-Authorization: Bearer {TOKEN}"))).status == 200
+
+
+async def test_a_withdrawn_token_is_worth_nothing_on_a_connection_that_is_kept(bank, start_proxy, tmp_path):
+    write_private(tmp_path / "token", TOKEN.encode() + b"\nanother\n")
+    proxy = await start_proxy(bank, client_token_file=str(tmp_path / "token"))
+    async with proxy.connect() as line:
+        raw = post("/echo", b"12", f"Proxy-Authorization: Bearer {TOKEN}")
+        assert (await line.ask(raw)).status == 200
+        (tmp_path / "token").write_bytes(b"another\n")
+        await proxy.running.reload()
+        assert (await line.ask(raw)).problem == (401, "client_unauthenticated", "no")
+    assert bank.executions.count("POST") == 1
+
+
 @pytest.mark.parametrize("listener", PORTS)
 async def test_a_preflight_gets_no_permission(proxy, listener):
     raw = request("OPTIONS", "/echo", "Origin: https://page.example", "Access-Control-Request-Method: POST")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 
@@ -158,6 +159,29 @@ async def test_a_destination_that_is_not_there(bank, start_proxy, unused_tcp_por
         assert (await line.ask(connect(where))).problem == (502, "destination_unreachable", "no")
     assert proxy.lines.records[0].destination == where
     assert await proxy.metric("signing_proxy_tunnels_total", policy="tunnel", outcome="failed") == 1
+
+
+async def test_a_caller_that_has_gone_before_a_destination_turns_out_not_to_be_there(bank, start_proxy, unused_tcp_port,
+                                                                                      monkeypatch):
+    """Nobody is left to hear of it, and it is no fault of ours that the log would have to tell."""
+    looked_up = asyncio.Event()
+    lookup = Resolver._lookup
+
+    async def slow(host, port):
+        await looked_up.wait()
+        return await lookup("127.0.0.1", port)
+
+    monkeypatch.setattr(Resolver, "_lookup", staticmethod(slow))
+    proxy = await start_proxy(bank, destinations=rule(unused_tcp_port, host="gone.example"))
+    async with connected(proxy.port()) as line:
+        await line.send(b"GET http://gone.example:%d/ HTTP/1.1\r\nHost: gone.example:%d\r\n\r\n" % (
+            unused_tcp_port, unused_tcp_port))
+        await eventually(lambda: proxy.running.gateway.in_flight == 1)
+        reset(line)
+        assert (await proxy.lines.last()).outcome == "client_gone"
+    looked_up.set()
+    await eventually(lambda: not proxy.running.passages.solos.live)
+    gc.collect()                # what nobody asks a task for is told by the loop when the task goes
 
 
 async def test_the_port_must_be_listed(bank, start_proxy, shop):

@@ -100,6 +100,22 @@ async def test_an_encoded_slash_cannot_slip_past_an_allow_list(start, bank):
     assert (await free.ask(get("/echo/a%2Fb"))).json["target"] == "/echo/a%2Fb"
 
 
+@pytest.mark.parametrize("path", ["/echo/accounts/x%252f..%252f..%252fsecret", "/echo/accounts/1%252F2",
+                                  "/echo/accounts/;x", "/echo/accounts/%253bx", "/echo/payments/;/"])
+async def test_what_a_lax_server_would_read_is_judged_by_the_allow_list_too(start, bank, path):
+    """One that decodes twice, or takes parameters out of the path, would act on what no rule lets pass."""
+    proxy = await start({"application": "shop", "allow": ALLOW})
+    assert (await proxy.ask(get(path))).problem == (400, "bad_target", "no")
+    assert bank.received.total == 0
+
+
+@pytest.mark.parametrize("path", ["/echo/accounts/1;v=2", "/echo/accounts/a%20b", "/echo/payments/%C3%A5/x%25y",
+                                  "/echo/accounts/%31?to=%252f"])
+async def test_escapes_that_hide_nothing_pass_an_allow_list(start, path):
+    proxy = await start({"application": "shop", "allow": ALLOW})
+    assert (await proxy.ask(get(path))).json["target"] == path
+
+
 async def test_a_stripped_prefix_is_neither_sent_nor_signed(start, bank):
     proxy = await start({"prefix": "/shop", "application": "shop", "strip_prefix": True})
     for path, target in (("/shop/echo?a=1", "/echo?a=1"), ("/shop/echo/shop", "/echo/shop")):
@@ -120,6 +136,15 @@ async def test_a_base_path_is_joined_without_a_double_slash(bank, start, base):
     proxy = await start({"application": "shop", "upstream": f"https://127.0.0.1:{bank.port}{base}"})
     assert (await proxy.ask(get("/v1/accounts?x=1"))).json["target"] == "/echo/eidas/1.0/v1/accounts?x=1"
     assert bank.received[-1].verdict.signature_checked
+
+
+@pytest.mark.parametrize("path", ["/x%2f..%2F..%2f..%2fany", "/x%252f..%252f..%252f..%252fany", "/..%2fany",
+                                  "/%2e%2e%2fany", "/x%255c..%255c..%255cany", "/x%2f.%2e;a"])
+async def test_no_spelling_climbs_out_of_the_base_path(bank, start, path):
+    """Nobody means a dot segment, also where only a server that decodes slashes would see it."""
+    proxy = await start({"application": "shop", "upstream": f"https://127.0.0.1:{bank.port}/echo/eidas/1.0"})
+    assert (await proxy.ask(get(path))).problem == (400, "bad_target", "no")
+    assert bank.received.total == 0
 
 
 async def test_two_routes_to_two_banks(start, start_bank_later, files):

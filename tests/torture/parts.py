@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from tests.torture import (
     a_kill_leaves_nothing,
+    callers_send_ahead_and_leave,
     nobody_signs_who_should_not,
     nothing_hostile_breaks_a_reader,
     nothing_is_sent_twice,
@@ -29,6 +30,7 @@ PARTS: dict[str, Part] = {
     "who-may-call": nobody_signs_who_should_not.run,
     "signed-is-sent": signed_is_sent.run,
     "nothing-is-sent-twice": nothing_is_sent_twice.run,
+    "callers-that-send-ahead": callers_send_ahead_and_leave.run,
     "keep-alive-race": the_keep_alive_race.run,
     "reload-under-load": reload_under_load.run,
     "stop-loses-nothing": stop_loses_nothing.run,

@@ -15,6 +15,7 @@ from tests.torture.ground import ground
 from tests.torture.parts import PARTS
 
 SIZES = {"framing": 0.01, "who-may-call": 0.02, "signed-is-sent": 0.04, "nothing-is-sent-twice": 0.006,
+         "callers-that-send-ahead": 0.05,
          "reload-under-load": 0.12, "stop-loses-nothing": 0.02, "reload-and-drain": 0.1, "slow-clients": 0.1,
          "kill-leaves-nothing": 0.05, "clock": 0.01, "fuzz": 0.004, "secrets": 0.01}
 NOT_HERE = {"keep-alive-race": "a rate of one in ten thousand shows in ten thousand calls on a quiet machine"}

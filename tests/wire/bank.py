@@ -74,6 +74,8 @@ class Bank:
 class Call:
     """Seals with its method and the number of the attempt; events: what it was told, in order."""
 
+    left = False
+
     def __init__(self, pool: Pool, method: bytes = b"GET", *, body: bytes = b"", late: bool = False, seal=None) -> None:
         self.pool, self.method, self.body_sent, self.late, self.raise_ = pool, method, body, late, seal
         self.seals, self.events, self.payload = 0, [], b""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import resource
 import socket
 import struct
 from base64 import b64encode
@@ -46,6 +48,25 @@ async def test_a_name_that_does_not_resolve(client_context, monkeypatch):
 async def test_a_port_nobody_listens_on(client_context):
     dialer = Dialer(client_context, Fixed([(*REFUSING, 1)]))
     assert (await failure(dialer, Origin("bank.test", 1, "bank.test")))[0] == "upstream_connect"
+
+
+async def test_no_file_descriptor_is_left(client_context):
+    """The bank is well, so what is counted against it stays at nothing."""
+    async with pool_to(Origin("bank.test", 1, "bank.test"), client_context, resolver=Fixed([(*GOOD, 1)])) as pool:
+        free = os.dup(0)
+        os.close(free)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+        try:
+            call = Call(pool).submit()
+            assert await call.outcome() == ("upstream_connect", "no")
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert call.failure.detail == "this process may open no more files"
+        assert pool.breaker.failures == 0
+        refused = Call(pool).submit()
+        assert await refused.outcome() == ("upstream_connect", "no")
+        assert (refused.failure.detail, pool.breaker.failures) == ("", 2)
 
 
 async def test_the_second_address_is_tried(bank, client_context):

@@ -61,7 +61,7 @@ class Repeater:
         self.listener = listener
         self.inside: Any = _Again()
         self.call: Any = None
-        self.sent = False
+        self.sent = self.left = False
 
     def start(self, line: bytes, fields: bytes, *, unframed: bool) -> None:
         self.sent = True
