@@ -26,7 +26,7 @@ _SEALED = frozenset((b"x-ibm-client-id", b"x-ibm-client-secret", b"x-nordea-orig
 
 async def run(ground: Ground, size: float) -> list[Figure]:
     count = scaled(COUNT, size, least=len(FORMS) * CALLERS)
-    return [await _form(ground, form, count // len(FORMS)) for form in FORMS]
+    return [await _form(ground, form, -(-count // len(FORMS))) for form in FORMS]
 
 
 async def _form(ground: Ground, form: Form, count: int) -> Figure:
