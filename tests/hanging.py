@@ -31,6 +31,7 @@ class Watch:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_timeout_set_timer(self, item: pytest.Item, settings: Settings) -> bool:
+        self._settings = settings
         self._timer = threading.Timer(settings.timeout, self._end, (item, settings.timeout))
         self._timer.daemon = True
         self._timer.start()
@@ -42,6 +43,12 @@ class Watch:
         faulthandler.cancel_dump_traceback_later()
         self._timer.cancel()
         return True
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_exception_interact(self, node: pytest.Item) -> None:
+        """pytest-timeout has just cancelled it, for a debugger's sake; what a failed test leaves may hang as well."""
+        if isinstance(node, pytest.Item) and not is_debugging():
+            self.pytest_timeout_set_timer(node, self._settings)
 
     def _end(self, item: pytest.Item, seconds: float) -> None:
         if is_debugging():

@@ -42,13 +42,19 @@ class Child:
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": str(ROOT), **self._variables}, pass_fds=self._pass_fds)
         self._reading = asyncio.create_task(self._read())
-        if not self._serving:
-            return self
+        try:
+            if self._serving:
+                await self._listens()
+        except BaseException:
+            await self.__aexit__()      # or it would live on, and uvloop's close() would wait for it
+            raise
+        return self
+
+    async def _listens(self) -> None:
         assert self.process.stdout is not None
         first = await asyncio.wait_for(self.process.stdout.readline(), 30)
         assert first, self.logged
         self.listeners = json.loads(first)
-        return self
 
     async def __aexit__(self, *_: object) -> None:
         if self.process.returncode is None:

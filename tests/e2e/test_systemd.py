@@ -22,6 +22,8 @@ from tests.e2e.standing import configuration
 
 # What systemd does between fork and exec: the sockets become 3, 4, …, and LISTEN_PID is the child's own.  prctl is
 # NoNewPrivileges= and, with Linux 6.3 or newer, MemoryDenyWriteExecute=.
+_ACCEPTS = 0x10000
+"""The flag of a listening socket in /proc/net/unix (__SO_ACCEPTCON)."""
 PASSING = """
 import ctypes, fcntl, os, sys
 wanted = [fcntl.fcntl(int(number), fcntl.F_DUPFD, 100) for number in sys.argv[1].split(",")]
@@ -222,6 +224,13 @@ def test_the_watchdog_of_another_process_is_not_fed(tmp_path):
         assert manager.recv(100).startswith(b"STOPPING=1\nSTATUS=Finishing 3")
 
 
+def _listens(path: Path) -> bool:
+    """A socket's file is there before somebody listens.  Asked of the kernel: a try would be a caller already."""
+    flags = next((line.split()[3] for line in Path("/proc/net/unix").read_text().splitlines()
+                  if line.endswith(f" {path}")), "0")
+    return bool(int(flags, 16) & _ACCEPTS)
+
+
 @pytest.mark.skipif(shutil.which("systemd-socket-activate") is None,
                     reason="systemd's own activator is missing (Debian: apt-get install systemd)")
 async def test_with_systemds_own_activator(bank, files, tmp_path):
@@ -236,6 +245,7 @@ async def test_with_systemds_own_activator(bank, files, tmp_path):
     async def call():
         await eventually(path.exists)
         path.chmod(0o600)
+        await eventually(lambda: _listens(path))
         reader, writer = await asyncio.open_unix_connection(path)
         answer = await Line(reader, writer).ask(get("/echo"))
         writer.close()
