@@ -45,7 +45,6 @@ from proxy.wire.server import Server
 
 log = logging.getLogger("proxy")
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
 _TICK = 0.25
 _FILES = 128
 """Open files besides the connections of the listeners and the pools."""
@@ -182,8 +181,7 @@ class Running:
         return LogLines(form=self.config.log_lines)
 
     def _hear_signals(self) -> None:
-        for number in SIGNALS:
-            asyncio.get_running_loop().add_signal_handler(number, self._on_signal, number)
+        process.hear(self._on_signal)
 
     def _announce(self) -> None:
         announce(self._places(), self.rings, self.authority)

@@ -10,6 +10,8 @@ import logging
 import resource
 import signal
 import sys
+from collections.abc import Callable
+from typing import Final
 
 from proxy.serve.logforms import LogFormat
 from proxy.serve.logline import LineFormatter, Messages
@@ -18,6 +20,8 @@ _PR_SET_DUMPABLE = 4
 _SWITCH_S = 0.001
 """After which a thread that is in Python lets another one run: the loop waits no longer for a reload or the log's
 writer."""
+_NO_END: Final = (signal.SIGHUP, signal.SIGUSR1)
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, *_NO_END)
 
 
 def harden() -> None:
@@ -63,10 +67,32 @@ def configure_logging(*, form: LogFormat, quiet: bool, debug: bool) -> Messages:
     return handler
 
 
+def hear(on_signal: Callable[[signal.Signals], None]) -> None:
+    """on_signal: told on the running loop of each of SIGNALS.  Those that do not ask for the end are no handlers of the
+    loop, as it would give each its default, which is to end the process, before over() can ignore it."""
+    loop = asyncio.get_running_loop()
+    waiting: set[int] = set()
+
+    def tell(received: int) -> None:
+        waiting.discard(received)
+        on_signal(signal.Signals(received))
+
+    def heard(received: int, _: object) -> None:
+        if received not in waiting:         # a flood of them is one
+            waiting.add(received)
+            loop.call_soon_threadsafe(tell, received)
+
+    for number in SIGNALS:
+        if number in _NO_END:
+            signal.signal(number, heard)
+            signal.siginterrupt(number, False)
+        else:
+            loop.add_signal_handler(number, on_signal, number)
+
+
 def over(messages: Messages) -> None:
     """Everything has been let go of.  Signals that do not ask for the end must not end the process now, with another
-    exit code than that of what did: without the loop's handlers they would."""
+    exit code than that of what did: without the loop they would."""
     messages.lines = None
-    for number in (signal.SIGHUP, signal.SIGUSR1):
-        asyncio.get_running_loop().remove_signal_handler(number)
+    for number in _NO_END:
         signal.signal(number, signal.SIG_IGN)

@@ -24,7 +24,7 @@ from proxy.app.admin_port import AdminPort
 from proxy.app.announce import announce_ready
 from proxy.app.ending import Ending
 from proxy.app.inspecting import Inspector
-from proxy.app.lifecycle import SIGNALS, Started, loop_factory, unforeseen
+from proxy.app.lifecycle import Started, loop_factory, unforeseen
 from proxy.app.log_level import LogLevel
 from proxy.app.systemd import Notify, PassedSockets
 from proxy.app.workers import shared, together
@@ -114,8 +114,7 @@ class Supervisor:
         """-> False: a signal came before all workers served, or one cannot.  Raises StartFailed, SocketUnfit."""
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(unforeseen)
-        for number in SIGNALS:
-            loop.add_signal_handler(number, self._on_signal, number)
+        process.hear(self._on_signal)
         if self._admin is not None:
             self._places.admin(await self._admin.open(self._places.doors))
             if self._admin.tokens.file is not None and self.config.timed_reload:

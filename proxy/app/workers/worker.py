@@ -23,7 +23,7 @@ import msgspec
 
 from proxy.app import compose, process
 from proxy.app.announce import announce_warnings
-from proxy.app.lifecycle import SIGNALS, Running, loop_factory, serve
+from proxy.app.lifecycle import Running, loop_factory, serve
 from proxy.app.systemd import PassedSockets
 from proxy.app.workers import shared
 from proxy.app.workers.channel import Channel, ChannelClosed, first_frame
@@ -219,7 +219,7 @@ async def _serve(start: Start, config: Config, sock: socket.socket, messages: Me
 
 def main(descriptor: int) -> int:
     """-> exit code, at which nobody looks: what went wrong is told over the channel."""
-    for number in SIGNALS:
+    for number in process.SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     sock = socket.socket(fileno=descriptor)
     sock.set_inheritable(False)

@@ -53,7 +53,7 @@ _PROFILE = PROFILES["nordea"]
 _RULES = SigningRules(_PROFILE)
 _GATE = Gate(own_names("127.0.0.1", 8080, loopback=True) | {b"a"}, tokens=lambda: (Secret(_TOKEN),))
 _NEVER = HOP_BY_HOP | FORWARDING | OVERRIDES | _PROFILE.reserved
-_READ = ("malformed_request", "expectation_failed")
+_READ = ("malformed_request", "headers_too_large", "expectation_failed")
 _GATED = ("host_not_allowed", "browser_origin", "client_unauthenticated")
 _PREPARED = ("protected_header_in_connection", "override_not_allowed", "content_type_invalid")
 
