@@ -29,7 +29,7 @@ test: export PYTHONDONTWRITEBYTECODE =
 test: $(DEV_STAMP)  ## all tests
 	@.venv/bin/python -m pytest --numprocesses $(WORKERS) --dist worksteal --durations 15 $(PYTEST_FLAGS)
 
-torture: $(DEV_STAMP)  ## the two laws at full size: a table of figures and limits (half an hour)
+torture: $(DEV_STAMP)  ## the two laws at full size: a table of figures and limits (three quarters of an hour)
 	@.venv/bin/python -m tests.torture $(TORTURE_FLAGS)
 
 fuzz: $(FUZZ_STAMP)  ## every reader of foreign bytes, guided by coverage; FUZZ_SECONDS=60 for each
